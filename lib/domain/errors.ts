@@ -1,0 +1,62 @@
+/**
+ * Every refusal, in CMQ's own words (406/5903). The spelling is CMQ's, mistakes included: clients compare it.
+ * Each row is [code, module code, text]; `%s` is the name of the parameter, or of what was asked for.
+ */
+export const failures = {
+  requestUnreadable: [4000, 10420, 'cannot parse %s, or request size is more than 1MB'],
+  methodUnsupported: [4000, 10410, 'unexpected http %s only GET or POST is supported'],
+  actionUnknown: [4000, 10430, 'action name %s is not existed'],
+  parameterMissing: [4000, 10390, 'lacked of required parameter %s'],
+  parameterOutOfRange: [4000, 10350, 'parameter %s value or length is out of range'],
+  parameterTypeWrong: [4000, 10360, 'parameter %s error type'],
+  parameterKeyWrong: [4000, 10310, 'error: parameter %s key format error'],
+  parameterRepeated: [4000, 10330, 'parameter %s is NOT a repeatable parameter'],
+  batchSizeOutOfRange: [4000, 10370, '%s parameter batch size is out of range'],
+  batchNotConsecutive: [4000, 10380, '%s parameter is not consequent'],
+  secretIdPrefixWrong: [4000, 10450, "secret id dosen't begin with AKID"],
+  signatureWrong: [4100, 10030, 'authentication failed'],
+  secretIdDisabled: [4100, 10080, 'secret id status error'],
+  secretIdUnknown: [4100, 10270, 'secret id is not existed'],
+  queueNameWrong: [4000, 10020, 'queue name format error'],
+  queueNotFound: [4440, 10100, 'queue is not existed, or deleted'],
+  queueExists: [4460, 10210, 'queue is already existed'],
+  queueNameInRelease: [
+    6040,
+    10660,
+    'it will take some time to release resources of previous queue before you create a new one with the same name, ' +
+      'please try later',
+  ],
+  tooManyQueues: [4450, 10220, 'number of queues has reached the limit'],
+  rewindBeyondRetention: [4000, 10700, 'rewindSeconds cannot be greater than msgRetentionSeconds'],
+  bodyEmpty: [4000, 10120, "message body can't be empty"],
+  bodyTooLarge: [4400, 10230, 'exceed maximum message size'],
+  batchTooLarge: [4470, 10300, 'total message size exceed 1MB'],
+  delayOutOfRange: [4000, 10692, 'delay seconds is out of range'],
+  tooManyUnacked: [6070, 10690, 'too many unacked(inactive) messages or delayed messages'],
+  noMessage: [7000, 10200, 'no message'],
+  receiptHandleUnreadable: [4000, 10470, 'receiptHandle error'],
+  receiptHandleInvalid: [4430, 10260, 'receipt handle is invalid'],
+  partlyDeleted: [6010, 10150, 'delete message partially failed'],
+  noneDeleted: [6020, 10290, 'batch delete message failed'],
+  internal: [6000, 10050, 'server internal error'],
+} as const satisfies Record<string, readonly [code: number, moduleCode: number, text: string]>
+
+export type Failure = keyof typeof failures
+
+/** An answer that refuses. `fields` go into the answer beside its code, as the errorList of a batch does. */
+export class CmqError extends Error {
+  readonly failure: Failure
+  readonly code: number
+  readonly moduleCode: number
+  readonly fields: Readonly<Record<string, unknown>>
+
+  constructor(failure: Failure, subject = '', fields: Readonly<Record<string, unknown>> = {}) {
+    const [code, moduleCode, text] = failures[failure]
+    super(text.replace('%s', () => subject))
+    this.name = 'CmqError'
+    this.failure = failure
+    this.code = code
+    this.moduleCode = moduleCode
+    this.fields = fields
+  }
+}

@@ -1,0 +1,17 @@
+/** A point in time: epoch milliseconds. */
+export type Instant = number
+
+/** A duration, counted as CMQ counts. */
+export type Seconds = number
+
+/** The time, and a way to let it pass. Everything that waits or compares times is given one, so that tests can move it. */
+export interface Clock {
+  now(): Instant
+  /** Resolves after so many milliseconds, or as soon as `signal` is aborted. Never rejects. */
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void>
+}
+
+export const after = (instant: Instant, seconds: Seconds): Instant => instant + seconds * 1000
+
+/** As CMQ's answers and DynamoDB's TTL say it: whole epoch seconds. */
+export const inSeconds = (instant: Instant): number => Math.floor(instant / 1000)

@@ -38,6 +38,7 @@ export const failures = {
   receiptHandleInvalid: [4430, 10260, 'receipt handle is invalid'],
   partlyDeleted: [6010, 10150, 'delete message partially failed'],
   noneDeleted: [6020, 10290, 'batch delete message failed'],
+  deleteFailed: [6000, 10140, 'delete message failed'],
   internal: [6000, 10050, 'server internal error'],
 } as const satisfies Record<string, readonly [code: number, moduleCode: number, text: string]>
 

@@ -1,0 +1,155 @@
+import { CmqError } from './errors.ts'
+import { after, type Instant, type Seconds } from './time.ts'
+
+/** What CreateQueue and SetQueueAttributes set (406/5832, 406/5835). */
+export interface QueueAttributes {
+  readonly maxMsgHeapNum: number
+  readonly pollingWaitSeconds: Seconds
+  readonly visibilityTimeout: Seconds
+  /** Largest body, in bytes of UTF-8. */
+  readonly maxMsgSize: number
+  /** A message's life from the moment it is sent. */
+  readonly msgRetentionSeconds: Seconds
+  readonly rewindSeconds: Seconds
+}
+
+export interface Queue {
+  /** appId of the owner. */
+  readonly account: string
+  /** As it was spelled at creation; names are compared without regard to case. */
+  readonly name: string
+  /** New at every creation, so that nothing old shows up in a queue of the same name. */
+  readonly id: string
+  readonly laneId: string
+  /** New at every change: a change on condition of it overwrites none that it has not seen. */
+  readonly changeId: string
+  readonly attributes: QueueAttributes
+  readonly createdAt: Instant
+  readonly modifiedAt: Instant
+  /** Senders pick one of the first `writeShards` shards; receivers visit the first `readShards`, which are never fewer. */
+  readonly writeShards: number
+  readonly readShards: number
+  /** When `writeShards` was last lowered; the shards above it retire once they are empty. */
+  readonly shrunkAt?: Instant
+  /** A longer retention that messages sent before a change may still have, and until when. */
+  readonly formerRetention?: FormerRetention
+}
+
+export interface FormerRetention {
+  readonly seconds: Seconds
+  readonly until: Instant
+}
+
+/** Ranges and defaults: 406/5832, and the newer pages' 1 MB for maxMsgSize. */
+export const queueLimits = {
+  maxMsgHeapNum: { min: 1_000_000, max: 1_000_000_000, default: 100_000_000 },
+  pollingWaitSeconds: { min: 0, max: 30, default: 0 },
+  visibilityTimeout: { min: 1, max: 43_200, default: 30 },
+  maxMsgSize: { min: 1024, max: 1_048_576, default: 65_536 },
+  msgRetentionSeconds: { min: 60, max: 1_296_000, default: 345_600 },
+  rewindSeconds: { min: 0, max: 1_296_000, default: 0 },
+  /** Ours, not CMQ's: one shard carries some 330 messages a second from send to delete. */
+  shards: { min: 1, max: 64, default: 1 },
+} as const
+
+type Given<Values> = { readonly [Name in keyof Values]?: Values[Name] | undefined }
+
+/** The attributes of a new queue, of which those not given have CMQ's defaults. */
+export function withDefaults(given: Given<QueueAttributes>): QueueAttributes {
+  const attributes = { ...defaultAttributes, ...defined(given) }
+  checkRewind(attributes)
+  return attributes
+}
+
+/** What SetQueueAttributes makes of a queue: the attributes that are given, and what follows from them (406/5835). */
+export function changeOf(
+  queue: Queue,
+  { shards, ...given }: Given<QueueAttributes & { shards: number }>,
+  now: Instant,
+): QueueChange {
+  const attributes = { ...queue.attributes, ...defined(given) }
+  checkRewind(attributes)
+  const formerRetention = retentionBefore(queue, attributes.msgRetentionSeconds, now)
+  return {
+    ...attributes,
+    modifiedAt: now,
+    ...(formerRetention && { formerRetention }),
+    ...(shards !== undefined && reshaped(queue, shards, now)),
+  }
+}
+
+export type QueueChange = Partial<QueueAttributes> &
+  Partial<Pick<Queue, 'modifiedAt' | 'writeShards' | 'readShards' | 'shrunkAt' | 'formerRetention'>>
+
+function checkRewind({ rewindSeconds, msgRetentionSeconds }: QueueAttributes): void {
+  if (rewindSeconds > msgRetentionSeconds) throw new CmqError('rewindBeyondRetention')
+}
+
+const defined = <Values extends object>(values: Values) =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+
+const defaultAttributes: QueueAttributes = {
+  maxMsgHeapNum: queueLimits.maxMsgHeapNum.default,
+  pollingWaitSeconds: queueLimits.pollingWaitSeconds.default,
+  visibilityTimeout: queueLimits.visibilityTimeout.default,
+  maxMsgSize: queueLimits.maxMsgSize.default,
+  msgRetentionSeconds: queueLimits.msgRetentionSeconds.default,
+  rewindSeconds: queueLimits.rewindSeconds.default,
+}
+
+/** How many messages one call may carry (406/5838), and how many bytes their bodies may have together. */
+export const batchLimits = { messages: 16, bytes: 1_048_576 } as const
+
+/** The longest delay that a deployment may allow: 70 days, the most that any CMQ client sends. CMQ's own is an hour (406/8128). */
+export const LONGEST_DELAY: Seconds = 6_048_000
+
+/** Names are compared without regard to case (406/6902). */
+export const canonicalName = (name: string): string => name.toLowerCase()
+
+/** A queue that nothing has been sent to yet. */
+export const newQueue = (
+  named: Pick<Queue, 'account' | 'name' | 'id' | 'laneId' | 'changeId'>,
+  attributes: QueueAttributes,
+  shards: number,
+  now: Instant,
+): Queue => ({ ...named, attributes, createdAt: now, modifiedAt: now, writeShards: shards, readShards: shards })
+
+/** The longest life that a message of this queue may have at `now`: nothing sent earlier than that is still alive. */
+export function longestRetention(queue: Queue, now: Instant): Seconds {
+  const { formerRetention: former, attributes } = queue
+  return former && former.until > now
+    ? Math.max(former.seconds, attributes.msgRetentionSeconds)
+    : attributes.msgRetentionSeconds
+}
+
+/** What a queue has to remember of its retention when that is set anew. */
+export function retentionBefore(queue: Queue, msgRetentionSeconds: Seconds, now: Instant): FormerRetention | undefined {
+  const longest = longestRetention(queue, now)
+  if (msgRetentionSeconds >= longest) return undefined
+  const stillTheSame = queue.formerRetention && longest > queue.attributes.msgRetentionSeconds
+  return stillTheSame ? queue.formerRetention : { seconds: longest, until: after(now, longest) }
+}
+
+/**
+ * How many shards are read and written after `shards` was asked for. Growing raises both at once; shrinking lowers only
+ * what is written, since the upper shards may still hold messages.
+ */
+export function reshaped(
+  queue: Queue,
+  shards: number,
+  now: Instant,
+): Pick<Queue, 'writeShards' | 'readShards' | 'shrunkAt'> {
+  const shrinks = shards < queue.writeShards
+  return {
+    writeShards: shards,
+    readShards: Math.max(shards, queue.readShards),
+    ...(shrinks ? { shrunkAt: now } : queue.shrunkAt === undefined ? {} : { shrunkAt: queue.shrunkAt }),
+  }
+}
+
+/** How long after shrinking no sender can still know the old number of shards. */
+const SHRINK_SETTLES: Seconds = 30
+
+/** Whether the shards above `writeShards` may be given up as soon as they are found empty. */
+export const mayRetireShards = (queue: Queue, now: Instant): boolean =>
+  queue.readShards > queue.writeShards && now >= after(queue.shrunkAt ?? queue.modifiedAt, SHRINK_SETTLES)

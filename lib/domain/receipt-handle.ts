@@ -1,0 +1,46 @@
+import { CmqError } from './errors.ts'
+import type { LeasedMessage } from './message.ts'
+import type { Instant } from './time.ts'
+
+/**
+ * What a receiver holds: where the message lies and which lease of it this is, so that a delete reads nothing (406/5840).
+ * On the wire at most 256 characters out of letters, digits and `%#:_-`.
+ */
+export interface ReceiptHandle {
+  readonly laneId: string
+  readonly shard: number
+  readonly visibleAt: Instant
+  readonly messageId: string
+  readonly leaseId: string
+  /** The end of its lease, or of its retention where that comes first. */
+  readonly validUntil: Instant
+}
+
+export const receiptHandleOf = (message: LeasedMessage, laneId: string, shard: number): ReceiptHandle => ({
+  laneId,
+  shard,
+  visibleAt: message.visibleAt,
+  messageId: message.id,
+  leaseId: message.leaseId,
+  validUntil: Math.min(message.leaseUntil, message.endsAt),
+})
+
+export const writeReceiptHandle = (handle: ReceiptHandle): string =>
+  [handle.laneId, handle.shard, handle.visibleAt, handle.messageId, handle.leaseId, handle.validUntil].join(':')
+
+const FORM = /^(lane-[0-9a-z]{1,32}):(\d{1,4}):(\d{1,15}):([0-9a-f]{32}):([\w-]{1,64}):(\d{1,15})$/
+
+/** Throws `receiptHandleUnreadable` for what never was a handle of this service. Says nothing of whether it is valid. */
+export function parseReceiptHandle(text: string): ReceiptHandle {
+  const [, laneId, shard, visibleAt, messageId, leaseId, validUntil] = FORM.exec(text) ?? []
+  if (laneId === undefined || messageId === undefined || leaseId === undefined)
+    throw new CmqError('receiptHandleUnreadable')
+  return {
+    laneId,
+    shard: Number(shard),
+    visibleAt: Number(visibleAt),
+    messageId,
+    leaseId,
+    validUntil: Number(validUntil),
+  }
+}

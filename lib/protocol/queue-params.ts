@@ -1,0 +1,30 @@
+import * as v from 'valibot'
+import { queueLimits } from '../domain/queue.ts'
+import { integer } from './params.ts'
+
+const within = ({ min, max }: { readonly min: number; readonly max: number }) => v.optional(integer(min, max))
+
+/** What CreateQueue and SetQueueAttributes may set (406/5832, 406/5835), and our extension `shards`. */
+export const queueAttributes = {
+  maxMsgHeapNum: within(queueLimits.maxMsgHeapNum),
+  pollingWaitSeconds: within(queueLimits.pollingWaitSeconds),
+  visibilityTimeout: within(queueLimits.visibilityTimeout),
+  maxMsgSize: within(queueLimits.maxMsgSize),
+  msgRetentionSeconds: within(queueLimits.msgRetentionSeconds),
+  rewindSeconds: within(queueLimits.rewindSeconds),
+  shards: within(queueLimits.shards),
+}
+
+/** How long a receive waits: the queue's own time when absent. Clients send more than the 30 s that count (406/5839). */
+export const pollingWaitSeconds = v.optional(
+  v.pipe(
+    integer(0, Number.MAX_SAFE_INTEGER),
+    v.transform((wait) => Math.min(wait, queueLimits.pollingWaitSeconds.max)),
+  ),
+)
+
+/** A page of a list (406/5833). */
+export const page = {
+  offset: v.optional(integer(0, Number.MAX_SAFE_INTEGER), '0'),
+  limit: v.optional(integer(1, 50), '20'),
+}

@@ -1,0 +1,41 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb'
+import { inSeconds, type Instant } from '../domain/time.ts'
+import type { Item } from './database.ts'
+
+/** Values as DynamoDB's attributes. What is undefined is left out. */
+export const attributesOf = (values: Readonly<Record<string, string | number | Uint8Array | undefined>>): Item =>
+  Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, attributeOf(value)]])),
+  )
+
+export const attributeOf = (value: string | number | Uint8Array): AttributeValue =>
+  typeof value === 'string' ? { S: value } : typeof value === 'number' ? { N: String(value) } : { B: value }
+
+export const textIn = (item: Item, name: string): string | undefined => item[name]?.S
+
+export const numberIn = (item: Item, name: string): number | undefined =>
+  item[name]?.N === undefined ? undefined : Number(item[name].N)
+
+/** A required attribute. An item of ours that lacks it was written by something else, or by a later version. */
+export function required<Value>(value: Value | undefined, name: string): Value {
+  if (value === undefined) throw new Error(`an item of the store lacks its attribute ${name}`)
+  return value
+}
+
+/** The bytes that DynamoDB counts for an item: names, texts, and a number's digits two to a byte. */
+export const sizeOf = (item: Item): number =>
+  Object.entries(item).reduce((sum, [name, value]) => sum + name.length + sizeOfValue(value), 0)
+
+const sizeOfValue = ({ S, N, B }: AttributeValue): number =>
+  S !== undefined ? Buffer.byteLength(S) : N !== undefined ? Math.ceil(N.length / 2) + 1 : (B?.byteLength ?? 1)
+
+/**
+ * DynamoDB's TTL wants whole epoch seconds, rounded up so that nothing is removed early. With the millisecond at which
+ * the same life began it says the exact end again, so no second attribute has to.
+ */
+export const ttlOf = (endsAt: Instant): number => inSeconds(endsAt + 999)
+
+export const endOf = (ttl: number, beganAt: Instant): Instant => {
+  const millisecond = beganAt % 1000
+  return millisecond === 0 ? ttl * 1000 : (ttl - 1) * 1000 + millisecond
+}

@@ -1,0 +1,42 @@
+import type { Clock } from '../domain/time.ts'
+
+/** Wakes the consumers of this process that wait for a queue, when this process puts a message into it. */
+export interface Bell {
+  /** Waits so many milliseconds, or until it is rung for this lane: then the shard that has something. */
+  wait(laneId: string, milliseconds: number, signal: AbortSignal): Promise<number | undefined>
+  /** Wakes those that have waited longest, one for each message. */
+  ring(laneId: string, shard: number, messages: number): void
+}
+
+export function newBell(clock: Clock): Bell {
+  const waiting = new Map<string, Set<(shard: number) => void>>()
+
+  return {
+    async wait(laneId, milliseconds, signal) {
+      const woken = new AbortController()
+      const waiters = waiting.get(laneId) ?? new Set()
+      waiting.set(laneId, waiters)
+      let rung: number | undefined
+      const wake = (shard: number) => {
+        rung = shard
+        woken.abort()
+      }
+      waiters.add(wake)
+      const end = () => woken.abort()
+      signal.addEventListener('abort', end)
+      if (!signal.aborted) await clock.sleep(milliseconds, woken.signal)
+      signal.removeEventListener('abort', end)
+      waiters.delete(wake)
+      if (waiters.size === 0) waiting.delete(laneId)
+      return rung
+    },
+
+    ring(laneId, shard, messages) {
+      const waiters = waiting.get(laneId) ?? []
+      for (const wake of [...waiters].slice(0, messages)) {
+        wake(shard)
+        if (waiters instanceof Set) waiters.delete(wake)
+      }
+    },
+  }
+}

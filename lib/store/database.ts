@@ -1,0 +1,179 @@
+import {
+  BatchWriteItemCommand,
+  ConditionalCheckFailedException,
+  DynamoDBClient,
+  type AttributeValue,
+  type ConsumedCapacity,
+  type DynamoDBClientResolvedConfig,
+  type DynamoDBServiceException,
+  type ServiceInputTypes,
+  type ServiceOutputTypes,
+  type WriteRequest,
+} from '@aws-sdk/client-dynamodb'
+import { NodeHttpHandler } from '@smithy/node-http-handler'
+import type { Command } from '@smithy/types'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import type { Clock } from '../domain/time.ts'
+import { noteRead, noteWrite } from './meter.ts'
+
+export type Item = Record<string, AttributeValue>
+
+/** The condition of a write did not hold, so nothing was written. `found` is the item as it is, if there is one. */
+export class Refused extends Error {
+  readonly found: Item | undefined
+  constructor(found: Item | undefined) {
+    super('the condition of the write did not hold')
+    this.found = found
+  }
+}
+
+/** A write whose answer was lost: nobody knows whether it took place. The store decides what that means. */
+export class Uncertain extends Error {}
+
+/** The call did not take place: the table was asked for too much. */
+export class Throttled extends Error {}
+
+type Call = <Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
+  command: Command<ServiceInputTypes, Input, ServiceOutputTypes, Output, DynamoDBClientResolvedConfig>,
+) => Promise<Output>
+
+/**
+ * One call each. A throttle did not happen, so it is repeated, with back-off and jitter, for PATIENCE; a read is repeated
+ * too when its answer is lost. A write throws Uncertain then, and Refused where its condition did not hold.
+ */
+export interface Database {
+  readonly read: Call
+  readonly write: Call
+  /** As `write`, but one attempt: a throttle is told, as Throttled. For what must not be written as it was a while ago. */
+  readonly attempt: Call
+}
+
+/** How long a call is repeated before it fails, in milliseconds. */
+export const PATIENCE = 5_000
+
+/** One attempt may take this long: an answer that takes longer is lost, and a Lambda must not wait 30 s for it. */
+const ATTEMPT_TIMEOUT = 1_000
+
+const THROTTLES = new Set([
+  'ProvisionedThroughputExceededException',
+  'RequestLimitExceeded',
+  'ThrottlingException',
+  'TransactionInProgressException',
+])
+const READS = new Set(['GetItemCommand', 'BatchGetItemCommand', 'QueryCommand', 'ScanCommand'])
+
+export interface ConnectionOptions {
+  /** Another DynamoDB than that of the AWS region. */
+  readonly endpoint?: string
+  /** Milliseconds for one attempt. */
+  readonly attemptTimeout?: number
+}
+
+/** The SDK's own retries are off: they would repeat a conditional write and report its success as a failure. */
+export function connect({ endpoint, attemptTimeout = ATTEMPT_TIMEOUT }: ConnectionOptions = {}): DynamoDBClient {
+  const agent = { keepAlive: true, maxSockets: 256 }
+  const client = new DynamoDBClient({
+    maxAttempts: 1,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: attemptTimeout,
+      requestTimeout: attemptTimeout,
+      throwOnRequestTimeout: true,
+      httpAgent: new HttpAgent(agent),
+      httpsAgent: new HttpsAgent(agent),
+    }),
+    ...(endpoint === undefined
+      ? {}
+      : { endpoint, region: 'local', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }),
+  })
+  meter(client)
+  return client
+}
+
+/** Asks every call what it consumed, and notes it for the request on whose behalf it was made. */
+function meter(client: DynamoDBClient): void {
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      const noteUnits = READS.has(context.commandName ?? '') ? noteRead : noteWrite
+      try {
+        const result = await next({ ...args, input: { ...args.input, ReturnConsumedCapacity: 'TOTAL' } })
+        noteUnits(unitsOf(result.output as { ConsumedCapacity?: ConsumedCapacity | ConsumedCapacity[] }))
+        return result
+      } catch (error) {
+        // A refused condition costs a write unit, but its answer does not say so.
+        noteUnits(error instanceof ConditionalCheckFailedException ? 1 : 0)
+        throw error
+      }
+    },
+    { step: 'initialize', name: 'meter' },
+  )
+}
+
+const unitsOf = ({ ConsumedCapacity }: { ConsumedCapacity?: ConsumedCapacity | ConsumedCapacity[] }): number =>
+  [ConsumedCapacity ?? []].flat().reduce((sum, { CapacityUnits = 0 }) => sum + CapacityUnits, 0)
+
+export function database(client: DynamoDBClient, clock: Clock): Database {
+  const attempt: Call = (command) => client.send(command).catch(fail)
+
+  const patiently =
+    (repeats: (error: unknown) => boolean): Call =>
+    async (command) => {
+      const giveUpAt = clock.now() + PATIENCE
+      for (let backOff = 25; ; backOff = Math.min(2 * backOff, 1_000)) {
+        try {
+          return await attempt(command)
+        } catch (error) {
+          if (!repeats(error) || clock.now() >= giveUpAt) throw error
+          await clock.sleep(Math.random() * backOff)
+        }
+      }
+    }
+
+  return {
+    read: patiently((error) => error instanceof Throttled || error instanceof Uncertain),
+    write: patiently((error) => error instanceof Throttled),
+    attempt,
+  }
+}
+
+function fail(error: unknown): never {
+  if (error instanceof ConditionalCheckFailedException) throw new Refused(error.Item)
+  const { name, message, $metadata } = error as Partial<DynamoDBServiceException>
+  if (THROTTLES.has(name ?? '')) throw new Throttled(message, { cause: error })
+  const status = $metadata?.httpStatusCode
+  if (status === undefined || status >= 500) throw new Uncertain(`no answer: ${message}`, { cause: error })
+  throw error
+}
+
+/** What became of a conditional write. `found` is the item that stood in its way. */
+export type Outcome = { readonly won: true } | { readonly won: false; readonly found: Item | undefined }
+
+/**
+ * Makes a conditional write of which `isOurs` recognises the result, by a value that no other call writes. When a repeat
+ * fails on its condition because the first attempt took place after all, that is a success.
+ */
+export async function settle(
+  clock: Clock,
+  write: () => Promise<unknown>,
+  isOurs: (found: Item | undefined) => boolean,
+): Promise<Outcome> {
+  const giveUpAt = clock.now() + PATIENCE
+  for (let repeated = false; ; repeated = true) {
+    try {
+      await write()
+      return { won: true }
+    } catch (error) {
+      if (error instanceof Refused)
+        return repeated && isOurs(error.found) ? { won: true } : { won: false, found: error.found }
+      if (!(error instanceof Uncertain) || clock.now() >= giveUpAt) throw error
+    }
+  }
+}
+
+/** Writes up to 25 items without conditions, in one call. Returns those that were certainly not written. */
+export async function writeBatch(write: Call, table: string, items: readonly Item[]): Promise<readonly Item[]> {
+  const requests: WriteRequest[] = items.map((Item) => ({ PutRequest: { Item } }))
+  const { UnprocessedItems } = await write(new BatchWriteItemCommand({ RequestItems: { [table]: requests } }))
+  const unwritten = UnprocessedItems?.[table] ?? []
+  return unwritten.map(({ PutRequest }) => PutRequest?.Item).filter((item) => item !== undefined)
+}

@@ -1,0 +1,314 @@
+import {
+  BatchGetItemCommand,
+  DeleteItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  type QueryCommandInput,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb'
+import type { Body, LeasedMessage, Message } from '../domain/message.ts'
+import type { Clock, Instant } from '../domain/time.ts'
+import { attributeOf, attributesOf, endOf, numberIn, required, sizeOf, textIn, ttlOf } from './attributes.ts'
+import {
+  Refused,
+  settle,
+  Throttled,
+  Uncertain,
+  writeBatch,
+  type Database,
+  type Item,
+  type Outcome,
+} from './database.ts'
+
+/**
+ * A lane: messages in the order in which they become receivable.
+ *
+ *     pk  <laneId>#<shard>              one partition
+ *     sk  <visibleAt>#<messageId>       epoch milliseconds, padded, so that text order is time order
+ *
+ * Every change is one conditional write of one item.
+ */
+export interface Lane {
+  /** Adds up to 25 messages, in one attempt. Returns the ids of those that are certainly there. */
+  put(partition: string, messages: readonly Message[]): Promise<ReadonlySet<string>>
+  /** The messages from one key to another, both included, in order; at most `limit`. `next` is where to go on. */
+  page(partition: string, range: Range): Promise<Page>
+  /** As `page`, without the bodies; from the end where `isBackwards`. */
+  survey(partition: string, range: Range & { readonly isBackwards?: boolean }): Promise<Survey>
+  /** The messages of at most 100 keys, in no particular order. */
+  get(partition: string, keys: readonly string[], consistent: boolean): Promise<readonly Message[]>
+  /** Takes the message for one consumer, unless another was faster: then `found` is what there is now. */
+  claim(partition: string, seen: Message, leased: LeasedMessage): Promise<Claim>
+  /** Puts a claimed message back as `back` says, while this lease of it is the newest. */
+  giveBack(partition: string, leased: LeasedMessage, back: Message): Promise<void>
+  /** Ends a message while its lease holds; false when the lease has run out, is not the newest, or the message is gone. */
+  end(partition: string, key: string, leaseId: string, leaseUntil: Instant): Promise<boolean>
+  /** Wins once in `every` milliseconds for one of all processes that ask for the same partition. */
+  winLook(partition: string, every: number): Promise<boolean>
+}
+
+export interface Range {
+  readonly from: string
+  readonly to: string
+  readonly limit: number
+  readonly consistent: boolean
+}
+
+export interface Page {
+  readonly messages: readonly Message[]
+  readonly next?: string
+}
+
+/** What tells which state a message is in. */
+export type MessageState = Pick<Message, 'sentAt' | 'visibleAt' | 'endsAt' | 'leaseUntil'>
+
+export interface Survey {
+  readonly states: readonly MessageState[]
+  readonly next?: string
+}
+
+export type Claim = { readonly won: true } | { readonly won: false; readonly found?: Message }
+
+export const partitionOf = (laneId: string, shard: number): string => `${laneId}#${shard}`
+
+export const keyOf = ({ visibleAt, id }: { visibleAt: Instant; id: string }): string => `${keyAt(visibleAt)}#${id}`
+
+/** The key before which every message is visible earlier than `instant`. */
+export const keyAt = (instant: Instant): string => String(Math.max(0, instant)).padStart(13, '0')
+
+/** The key after which every message is visible later than `instant`: '$' is the character after '#'. */
+export const keyAfter = (instant: Instant): string => `${keyAt(instant)}$`
+
+/** Greater than the key of every message. */
+export const LAST_KEY = ':'
+
+export const instantOfKey = (key: string): Instant => Number(key.slice(0, 13))
+
+/** The smallest key greater than `key`. */
+const justAfter = (key: string): string => `${key}\0`
+
+const LOOK = 'look'
+
+export function lane(db: Database, table: string, clock: Clock): Lane {
+  const keyIn = (partition: string, sk: string) => attributesOf({ pk: partition, sk })
+
+  async function query(
+    partition: string,
+    { from, to, limit, consistent }: Range,
+    more: Partial<QueryCommandInput> = {},
+  ) {
+    const { Items = [], LastEvaluatedKey } = await db.read(
+      new QueryCommand({
+        TableName: table,
+        KeyConditionExpression: 'pk = :partition AND sk BETWEEN :from AND :to',
+        ExpressionAttributeValues: attributesOf({ ':partition': partition, ':from': from, ':to': to }),
+        Limit: limit,
+        ConsistentRead: consistent,
+        ...more,
+      }),
+    )
+    const last = LastEvaluatedKey && textIn(LastEvaluatedKey, 'sk')
+    return { items: Items, next: last === undefined ? {} : { next: justAfter(last) } }
+  }
+
+  /**
+   * Makes `next` the message's lease, on condition that `heldLeaseId` is its newest. An equality: an item that is gone
+   * fails it, where a condition that an absent item meets would revive what was deleted.
+   */
+  const exchange = (partition: string, heldLeaseId: string, next: Message): Promise<Outcome> =>
+    settle(
+      clock,
+      () =>
+        db.write(
+          new UpdateItemCommand({
+            TableName: table,
+            Key: keyIn(partition, keyOf(next)),
+            ConditionExpression: 'leaseId = :held',
+            ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+            UpdateExpression:
+              'SET leaseId = :lease, leaseUntil = :until, receiveCount = :count' +
+              (next.firstReceivedAt === undefined ? ' REMOVE firstReceivedAt' : ', firstReceivedAt = :first'),
+            ExpressionAttributeValues: attributesOf({
+              ':held': heldLeaseId,
+              ':lease': next.leaseId,
+              ':until': next.leaseUntil,
+              ':count': next.receiveCount,
+              ':first': next.firstReceivedAt,
+            }),
+          }),
+        ),
+      (found) => found !== undefined && textIn(found, 'leaseId') === next.leaseId,
+    )
+
+  return {
+    async put(partition, messages) {
+      const items = messages.map((message) => itemOf(partition, message))
+      const [first] = items
+      try {
+        if (first && items.length === 1) {
+          const ConditionExpression = 'attribute_not_exists(pk)'
+          await db.attempt(new PutItemCommand({ TableName: table, Item: first, ConditionExpression }))
+          return new Set(messages.map(({ id }) => id))
+        }
+        const unwritten = new Set((await writeBatch(db.attempt, table, items)).map((item) => textIn(item, 'sk')))
+        return new Set(messages.filter((message) => !unwritten.has(keyOf(message))).map(({ id }) => id))
+      } catch (error) {
+        // Whatever became of them, their sender writes them anew under other ids, so that none is ever written twice.
+        if (error instanceof Uncertain || error instanceof Throttled || error instanceof Refused) return new Set()
+        throw error
+      }
+    },
+
+    async page(partition, range) {
+      const { items, next } = await query(partition, range)
+      return { messages: items.map(messageOf), ...next }
+    },
+
+    async survey(partition, range) {
+      const { items, next } = await query(partition, range, {
+        ProjectionExpression: 'sk, sentAt, expiresAt, leaseUntil',
+        ScanIndexForward: !range.isBackwards,
+      })
+      return { states: items.map(stateOf), ...next }
+    },
+
+    async get(partition, keys, consistent) {
+      let Keys = keys.map((key) => keyIn(partition, key))
+      const found: Message[] = []
+      while (Keys.length > 0) {
+        const { Responses, UnprocessedKeys } = await db.read(
+          new BatchGetItemCommand({ RequestItems: { [table]: { Keys, ConsistentRead: consistent } } }),
+        )
+        found.push(...(Responses?.[table] ?? []).map(messageOf))
+        Keys = UnprocessedKeys?.[table]?.Keys ?? []
+      }
+      return found
+    },
+
+    async claim(partition, seen, leased) {
+      const outcome = await exchange(partition, seen.leaseId, leased)
+      if (outcome.won) return outcome
+      return { won: false, ...(outcome.found ? { found: messageOf(outcome.found) } : {}) }
+    },
+
+    async giveBack(partition, leased, back) {
+      await exchange(partition, leased.leaseId, back)
+    },
+
+    async end(partition, key, leaseId, leaseUntil) {
+      const { won } = await settle(
+        clock,
+        () => {
+          // The clock is read anew for each attempt: a lease that runs out meanwhile no longer deletes.
+          const now = clock.now()
+          return db.write(
+            new DeleteItemCommand({
+              TableName: table,
+              Key: keyIn(partition, key),
+              ConditionExpression: 'leaseId = :held AND leaseUntil > :now',
+              ExpressionAttributeValues: attributesOf({ ':held': leaseId, ':now': now }),
+              ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+            }),
+          )
+        },
+        // While our lease holds nobody else may delete, so an item that is gone is one that we deleted.
+        (found) => found === undefined && clock.now() < leaseUntil,
+      )
+      return won
+    },
+
+    async winLook(partition, every) {
+      const now = clock.now()
+      const { won } = await settle(
+        clock,
+        () =>
+          db.write(
+            new UpdateItemCommand({
+              TableName: table,
+              Key: keyIn(partition, LOOK),
+              ConditionExpression: 'attribute_not_exists(pk) OR lookedAt <= :before',
+              UpdateExpression: 'SET lookedAt = :now, expiresAt = :end',
+              ExpressionAttributeValues: attributesOf({
+                ':before': now - every,
+                ':now': now,
+                ':end': ttlOf(now + LOOK_KEPT),
+              }),
+            }),
+          ),
+        () => false,
+      )
+      return won
+    },
+  }
+}
+
+/** A mark that nobody has set for a day belongs to a lane that nobody reads. */
+const LOOK_KEPT = 86_400_000
+
+function itemOf(partition: string, message: Message): Item {
+  const { body } = message
+  return attributesOf({
+    pk: partition,
+    sk: keyOf(message),
+    sentAt: message.sentAt,
+    expiresAt: ttlOf(message.endsAt),
+    leaseId: message.leaseId,
+    leaseUntil: message.leaseUntil,
+    receiveCount: message.receiveCount,
+    firstReceivedAt: message.firstReceivedAt,
+    ...('text' in body ? { body: body.text } : body),
+  })
+}
+
+function stateOf(item: Item): MessageState {
+  const sentAt = required(numberIn(item, 'sentAt'), 'sentAt')
+  return {
+    visibleAt: instantOfKey(required(textIn(item, 'sk'), 'sk')),
+    sentAt,
+    endsAt: endOf(required(numberIn(item, 'expiresAt'), 'expiresAt'), sentAt),
+    leaseUntil: required(numberIn(item, 'leaseUntil'), 'leaseUntil'),
+  }
+}
+
+function messageOf(item: Item): Message {
+  const firstReceivedAt = numberIn(item, 'firstReceivedAt')
+  return {
+    ...stateOf(item),
+    id: required(textIn(item, 'sk'), 'sk').slice(14),
+    leaseId: required(textIn(item, 'leaseId'), 'leaseId'),
+    receiveCount: required(numberIn(item, 'receiveCount'), 'receiveCount'),
+    ...(firstReceivedAt === undefined ? {} : { firstReceivedAt }),
+    body: bodyOf(item),
+  }
+}
+
+function bodyOf(item: Item): Body {
+  const text = textIn(item, 'body')
+  if (text !== undefined) return { text }
+  return {
+    bodyId: required(textIn(item, 'bodyId'), 'bodyId'),
+    chunks: required(numberIn(item, 'chunks'), 'chunks'),
+    escapedBytes: required(numberIn(item, 'escapedBytes'), 'escapedBytes'),
+  }
+}
+
+/** What an item measures beside its body when every attribute that it may ever get is there, at full length. */
+const FULL_ITEM = sizeOf({
+  ...itemOf('lane-abcdefghijklmnop#63', {
+    id: 'f'.repeat(32),
+    visibleAt: 9_999_999_999_999,
+    sentAt: 9_999_999_999_999,
+    endsAt: 9_999_999_999_000,
+    leaseId: 'x'.repeat(22),
+    leaseUntil: 9_999_999_999_999,
+    receiveCount: 999_999,
+    firstReceivedAt: 9_999_999_999_999,
+    body: { text: '' },
+  }),
+  // Room for the count in front of an archived message's key, and for the mark of a rewound one.
+  archivedIn: attributeOf('9'.repeat(11)),
+  rewound: attributeOf(1),
+})
+
+/** The bytes of a body that lies in its message's item and leaves it within one write unit. */
+export const INLINE_BYTES = 1024 - FULL_ITEM

@@ -1,0 +1,79 @@
+import type { LeasedMessage } from '../domain/message.ts'
+import type { Ids } from '../domain/ids.ts'
+import type { Queue } from '../domain/queue.ts'
+import type { ReceiptHandle } from '../domain/receipt-handle.ts'
+import type { Clock, Instant, Seconds } from '../domain/time.ts'
+import { newBell, type Bell } from './bell.ts'
+import type { Bodies } from './bodies.ts'
+import { counter, type MessageCounts } from './counts.ts'
+import { newFronts, type Fronts } from './front.ts'
+import { keyOf, partitionOf, type Lane } from './lane.ts'
+import type { Queues } from './queues.ts'
+import { receiver } from './receive.ts'
+import { sender } from './send.ts'
+
+/** The messages of queues. */
+export interface Messages {
+  /** Stores the bodies as one message each, in order, and returns their ids. All of them, or an error. */
+  send(queue: Queue, texts: readonly string[], delaySeconds: Seconds): Promise<readonly string[]>
+  /** Takes up to `count` messages, the first in order; waits for one until `until`, or until the signal is aborted. */
+  receive(queue: Queue, want: Want): Promise<readonly Received[]>
+  /** Ends a message; false when the handle has run out, is not the newest, or belongs to another queue. */
+  remove(queue: Queue, handle: ReceiptHandle): Promise<boolean>
+  /** How many messages are in which state, exact up to some ten thousand a shard. */
+  count(queue: Queue): Promise<MessageCounts>
+}
+
+export interface Want {
+  readonly count: number
+  /** When to stop waiting. At or before now: one look. */
+  readonly until: Instant
+  /** No message is claimed later. */
+  readonly claimUntil: Instant
+  readonly signal: AbortSignal
+}
+
+export interface Received {
+  readonly message: LeasedMessage
+  readonly text: string
+  readonly handle: ReceiptHandle
+}
+
+/** Tells of what nobody asked for but somebody should know. */
+export type Report = (message: string, details: Readonly<Record<string, unknown>>) => void
+
+export interface MessageStores {
+  readonly lane: Lane
+  readonly bodies: Bodies
+  readonly queues: Queues
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly random: () => number
+  readonly report: Report
+}
+
+/** What the parts of the message store share: the stores, and what this process remembers. */
+export interface Shared extends MessageStores {
+  readonly fronts: Fronts
+  readonly bell: Bell
+}
+
+export function messages(stores: MessageStores): Messages {
+  const { lane, clock } = stores
+  const shared: Shared = { ...stores, fronts: newFronts(), bell: newBell(clock) }
+
+  return {
+    send: sender(shared),
+    receive: receiver(shared),
+    count: counter(shared),
+
+    async remove(queue, { laneId, shard, visibleAt, messageId, leaseId, validUntil }) {
+      if (laneId !== queue.laneId || shard >= queue.readShards || validUntil <= clock.now()) return false
+      const partition = partitionOf(laneId, shard)
+      const key = keyOf({ visibleAt, id: messageId })
+      const ended = await lane.end(partition, key, leaseId, validUntil)
+      if (ended) shared.fronts.known(partition)?.forget(key)
+      return ended
+    },
+  }
+}

@@ -1,0 +1,17 @@
+import { checkBodies } from '../lib/domain/message.ts'
+import { CmqError } from '../lib/domain/errors.ts'
+import type { Seconds } from '../lib/domain/time.ts'
+import type { Call } from './cmq-handler.ts'
+
+/** Sends the bodies if the queue takes them, and returns the ids of their messages in order. */
+export async function send(
+  queueName: string,
+  texts: readonly string[],
+  delaySeconds: Seconds,
+  { account, queues, messages, settings }: Call,
+): Promise<readonly string[]> {
+  if (delaySeconds > settings.longestDelay) throw new CmqError('delayOutOfRange')
+  const queue = await queues.get(account, queueName)
+  checkBodies(texts, queue.attributes.maxMsgSize)
+  return messages.send(queue, texts, delaySeconds)
+}

@@ -1,0 +1,51 @@
+import { LONGEST_DELAY } from '../lib/domain/queue.ts'
+import type { Seconds } from '../lib/domain/time.ts'
+import { settingVariables } from '../lib/names.ts'
+
+/** What a deployment may set. The README lists the same, with the reasons for the defaults. */
+export interface Settings {
+  /** Refuse missing and existing queues by code 4000 with the older code in the text, as newer CMQ pages do. Off. */
+  readonly layeredErrors: boolean
+  /** Accept SecretIds that do not begin with AKID. Off. */
+  readonly anySecretId: boolean
+  /** How long the name of a deleted queue stays taken. 0. */
+  readonly recreateWait: Seconds
+  /** How far a request's Timestamp may be off. 7200. */
+  readonly timeWindow: Seconds
+  /** The longest delaySeconds. 3600. */
+  readonly longestDelay: Seconds
+  /** The longest wait of a receive. 27 behind API Gateway, which gives up at 30; 30 on localhost. */
+  readonly longestWait: Seconds
+  /** Queues of one account. 1000. */
+  readonly maxQueues: number
+  /** Names under which clients may know this service, beside the one that arrives as Host: a proxy may change that. */
+  readonly publicHosts: readonly string[]
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Throws what is wrong with a setting, by its variable's name. */
+export const readSettings = (environment: Environment, defaults: Partial<Settings> = {}): Settings => ({
+  layeredErrors: flag(environment, settingVariables.layeredErrors),
+  anySecretId: flag(environment, settingVariables.anySecretId),
+  recreateWait: whole(environment, settingVariables.recreateWait, 0, 86_400, 0),
+  timeWindow: whole(environment, settingVariables.timeWindow, 1, 1_000_000_000, 7_200),
+  longestDelay: whole(environment, settingVariables.longestDelay, 0, LONGEST_DELAY, 3_600),
+  longestWait: whole(environment, settingVariables.longestWait, 0, 30, defaults.longestWait ?? 27),
+  maxQueues: whole(environment, settingVariables.maxQueues, 1, 1_000_000, 1_000),
+  publicHosts: (environment[settingVariables.publicHosts] ?? '').split(',').flatMap((host) => host.trim() || []),
+})
+
+function flag(environment: Environment, name: string): boolean {
+  const value = environment[name] || 'off'
+  if (value !== 'on' && value !== 'off') throw new Error(`${name} must be on or off, not ${value}`)
+  return value === 'on'
+}
+
+function whole(environment: Environment, name: string, min: number, max: number, otherwise: number): number {
+  const text = environment[name] || String(otherwise)
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < min || value > max)
+    throw new Error(`${name} must be a whole number from ${min} to ${max}, not ${text}`)
+  return value
+}

@@ -1,0 +1,75 @@
+import type { Clock, Instant } from '../../lib/domain/time.ts'
+
+/** A clock that stands still until a test moves it. Whoever sleeps wakes when it passes their time, the first due first. */
+export interface ManualClock extends Clock {
+  /** Moves on, waking sleepers in order, each at its own time, and letting them act before the next. */
+  advance(milliseconds: number): Promise<void>
+  set(instant: Instant): void
+  readonly sleepers: number
+}
+
+interface Sleeper {
+  readonly until: Instant
+  wake(): void
+}
+
+export const START = Date.UTC(2026, 0, 5, 12)
+
+export function manualClock(start: Instant = START): ManualClock {
+  let now = start
+  let sleepers: Sleeper[] = []
+
+  return {
+    now: () => now,
+    get sleepers() {
+      return sleepers.length
+    },
+    set(instant) {
+      now = instant
+    },
+    sleep: (milliseconds, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted || milliseconds <= 0) return resolve()
+        const sleeper = {
+          until: now + milliseconds,
+          wake() {
+            sleepers = sleepers.filter((other) => other !== sleeper)
+            signal?.removeEventListener('abort', sleeper.wake)
+            resolve()
+          },
+        }
+        signal?.addEventListener('abort', sleeper.wake)
+        sleepers.push(sleeper)
+      }),
+    async advance(milliseconds) {
+      const end = now + milliseconds
+      for (;;) {
+        await settled()
+        const [next] = sleepers.toSorted((a, b) => a.until - b.until)
+        if (!next || next.until > end) break
+        now = Math.max(now, next.until)
+        next.wake()
+      }
+      now = end
+      await settled()
+    },
+  }
+}
+
+/** Calls to the engine that are under way, so that time never passes while somebody waits for an answer. */
+let underWay = 0
+
+export async function during<Result>(call: Promise<Result>): Promise<Result> {
+  underWay++
+  try {
+    return await call
+  } finally {
+    underWay--
+  }
+}
+
+/** Resolves once nobody waits for anything but time. */
+async function settled(): Promise<void> {
+  for (let quiet = 0; quiet < 3; quiet = underWay === 0 ? quiet + 1 : 0)
+    await new Promise((resolve) => setImmediate(resolve))
+}

@@ -3,7 +3,7 @@ import { randomIds, type Ids } from '../lib/domain/ids.ts'
 import { keysOf, type Keys } from '../lib/keys.ts'
 import { tableVariables } from '../lib/names.ts'
 import { bodies } from '../lib/store/bodies.ts'
-import { connect, database, type ConnectionOptions } from '../lib/store/database.ts'
+import { connect, database } from '../lib/store/database.ts'
 import { lane } from '../lib/store/lane.ts'
 import { messages, type Messages, type Report } from '../lib/store/messages.ts'
 import { queues, type Queues } from '../lib/store/queues.ts'
@@ -22,7 +22,7 @@ export interface Services {
 }
 
 export interface ServicesOptions {
-  readonly connection?: ConnectionOptions
+  readonly client: ReturnType<typeof connect>
   readonly tableNames: Readonly<Record<Table, string>>
   readonly keys: Keys
   readonly settings: Settings
@@ -35,7 +35,7 @@ export interface ServicesOptions {
 }
 
 export function createServices({
-  connection,
+  client,
   tableNames,
   keys,
   settings,
@@ -45,7 +45,7 @@ export function createServices({
   random = Math.random,
   report = (message, details) => logger.error(message, { ...details }),
 }: ServicesOptions): Services {
-  const db = database(connect(connection), clock)
+  const db = database(client, clock)
   const queueStore = queues(db, tableNames.registry, clock, { isAlone })
   return {
     queues: queueStore,
@@ -70,6 +70,7 @@ let deployed: Services | undefined
 /** The services of a deployed function, made once per cold start from its environment. */
 export function deployedServices(): Services {
   deployed ??= createServices({
+    client: connect(),
     tableNames: {
       registry: required(tableVariables.registry),
       messages: required(tableVariables.messages),

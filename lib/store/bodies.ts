@@ -1,8 +1,7 @@
-import { BatchGetItemCommand } from '@aws-sdk/client-dynamodb'
 import { escapedTextBytes, type Body, type LargeBody } from '../domain/message.ts'
 import type { Clock, Instant } from '../domain/time.ts'
 import { attributesOf, required, textIn, ttlOf } from './attributes.ts'
-import { PATIENCE, Uncertain, writeBatch, type Database, type Item } from './database.ts'
+import { PATIENCE, readBatch, Uncertain, writeBatch, type Database, type Item } from './database.ts'
 import { INLINE_BYTES } from './lane.ts'
 
 /**
@@ -39,19 +38,11 @@ export function bodies(db: Database, table: string, clock: Clock, newBodyId: () 
 
   /** The chunks that are there, by body and number. */
   async function read(wanted: readonly LargeBody[], consistent: boolean): Promise<Map<string, Uint8Array>> {
-    const chunks = new Map<string, Uint8Array>()
-    let Keys = wanted.flatMap(({ bodyId, chunks }) =>
+    const keys = wanted.flatMap(({ bodyId, chunks }) =>
       Array.from({ length: chunks }, (_, chunk) => attributesOf({ pk: bodyId, sk: chunkKey(chunk) })),
     )
-    while (Keys.length > 0) {
-      const { Responses, UnprocessedKeys } = await db.read(
-        new BatchGetItemCommand({ RequestItems: { [table]: { Keys, ConsistentRead: consistent } } }),
-      )
-      for (const item of Responses?.[table] ?? [])
-        chunks.set(`${textIn(item, 'pk')}#${textIn(item, 'sk')}`, bytesOf(item))
-      Keys = UnprocessedKeys?.[table]?.Keys ?? []
-    }
-    return chunks
+    const items = await readBatch(db, clock, table, keys, consistent)
+    return new Map(items.map((item) => [`${textIn(item, 'pk')}#${textIn(item, 'sk')}`, bytesOf(item)]))
   }
 
   return {

@@ -1,4 +1,5 @@
 import {
+  BatchGetItemCommand,
   BatchWriteItemCommand,
   ConditionalCheckFailedException,
   DynamoDBClient,
@@ -166,6 +167,7 @@ export async function settle(
       if (error instanceof Refused)
         return repeated && isOurs(error.found) ? { won: true } : { won: false, found: error.found }
       if (!(error instanceof Uncertain) || clock.now() >= giveUpAt) throw error
+      await clock.sleep(Math.random() * 100)
     }
   }
 }
@@ -176,4 +178,27 @@ export async function writeBatch(write: Call, table: string, items: readonly Ite
   const { UnprocessedItems } = await write(new BatchWriteItemCommand({ RequestItems: { [table]: requests } }))
   const unwritten = UnprocessedItems?.[table] ?? []
   return unwritten.map(({ PutRequest }) => PutRequest?.Item).filter((item) => item !== undefined)
+}
+
+/** Reads up to 100 items by their keys; what the table could not answer at once is asked for again. */
+export async function readBatch(
+  db: Database,
+  clock: Clock,
+  table: string,
+  keys: readonly Item[],
+  consistent: boolean,
+): Promise<readonly Item[]> {
+  const giveUpAt = clock.now() + PATIENCE
+  const found: Item[] = []
+  for (let Keys = [...keys]; Keys.length > 0;) {
+    const { Responses, UnprocessedKeys } = await db.read(
+      new BatchGetItemCommand({ RequestItems: { [table]: { Keys, ConsistentRead: consistent } } }),
+    )
+    found.push(...(Responses?.[table] ?? []))
+    Keys = UnprocessedKeys?.[table]?.Keys ?? []
+    if (Keys.length === 0) break
+    if (clock.now() >= giveUpAt) throw new Error(`the table ${table} is asked for too much`)
+    await clock.sleep(Math.random() * 100)
+  }
+  return found
 }

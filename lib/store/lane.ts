@@ -1,5 +1,4 @@
 import {
-  BatchGetItemCommand,
   DeleteItemCommand,
   PutItemCommand,
   QueryCommand,
@@ -10,6 +9,7 @@ import type { Body, LeasedMessage, Message } from '../domain/message.ts'
 import type { Clock, Instant } from '../domain/time.ts'
 import { attributeOf, attributesOf, endOf, numberIn, required, sizeOf, textIn, ttlOf } from './attributes.ts'
 import {
+  readBatch,
   Refused,
   settle,
   Throttled,
@@ -97,6 +97,8 @@ export function lane(db: Database, table: string, clock: Clock): Lane {
     { from, to, limit, consistent }: Range,
     more: Partial<QueryCommandInput> = {},
   ) {
+    // A clock that steps back may leave nothing to ask for, and DynamoDB refuses such a range.
+    if (from > to) return { items: [], next: {} }
     const { Items = [], LastEvaluatedKey } = await db.read(
       new QueryCommand({
         TableName: table,
@@ -173,16 +175,8 @@ export function lane(db: Database, table: string, clock: Clock): Lane {
     },
 
     async get(partition, keys, consistent) {
-      let Keys = keys.map((key) => keyIn(partition, key))
-      const found: Message[] = []
-      while (Keys.length > 0) {
-        const { Responses, UnprocessedKeys } = await db.read(
-          new BatchGetItemCommand({ RequestItems: { [table]: { Keys, ConsistentRead: consistent } } }),
-        )
-        found.push(...(Responses?.[table] ?? []).map(messageOf))
-        Keys = UnprocessedKeys?.[table]?.Keys ?? []
-      }
-      return found
+      const wanted = keys.map((key) => keyIn(partition, key))
+      return (await readBatch(db, clock, table, wanted, consistent)).map(messageOf)
     },
 
     async claim(partition, seen, leased) {

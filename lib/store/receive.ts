@@ -90,8 +90,9 @@ export function receiver(shared: Shared): Messages['receive'] {
         consistent: eager,
       })
       taken.push(...messages.map((message) => ({ shard, message })))
-      if (messages.length === want.count && !stays.get(queue.id))
-        stays.set(queue.id, { shard, until: clock.now() + STAYS_FOR })
+      const now = clock.now()
+      if (messages.length === want.count && (stays.get(queue.id)?.until ?? 0) <= now)
+        stays.set(queue.id, { shard, until: now + STAYS_FOR })
     }
     return taken
   }

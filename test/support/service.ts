@@ -5,11 +5,11 @@ import { createServices, type Services } from '../../functions/services.ts'
 import type { Ids } from '../../lib/domain/ids.ts'
 import type { Clock } from '../../lib/domain/time.ts'
 import { onlyKey } from '../../lib/keys.ts'
-import { connect, type ConnectionOptions } from '../../lib/store/database.ts'
+import { connect } from '../../lib/store/database.ts'
 import { createTables } from '../../lib/store/create-tables.ts'
 import type { Report } from '../../lib/store/messages.ts'
 import type { Table } from '../../lib/tables.ts'
-import { manualClock, type ManualClock } from './clock.ts'
+import { during, manualClock, type ManualClock } from './clock.ts'
 import { signedEvent, type SigningOptions } from './signed-request.ts'
 
 export const key = { secretId: 'AKIDlocal', secretKey: 'local-secret' }
@@ -22,6 +22,8 @@ export async function newTables(endpoint: string): Promise<Readonly<Record<Table
   return names
 }
 
+export type Client = ReturnType<typeof connect>
+
 export interface ServiceOptions {
   readonly endpoint: string
   readonly tableNames?: Readonly<Record<Table, string>>
@@ -30,7 +32,8 @@ export interface ServiceOptions {
   readonly ids?: Ids
   readonly random?: () => number
   readonly isAlone?: boolean
-  readonly connection?: ConnectionOptions
+  /** Adds faults, or counts, to the calls that these services make. */
+  readonly prepare?: (client: Client) => void
   readonly report?: Report
 }
 
@@ -40,11 +43,14 @@ export async function testServices({
   tableNames,
   settings,
   isAlone = true,
-  connection,
+  prepare,
   ...rest
 }: ServiceOptions): Promise<Services> {
+  const client = connect({ endpoint, attemptTimeout: 20_000 })
+  prepare?.(client)
+  client.middlewareStack.add((next) => (args) => during(next(args)), { step: 'initialize', name: 'during' })
   return createServices({
-    connection: { attemptTimeout: 20_000, ...connection, endpoint },
+    client,
     tableNames: tableNames ?? (await newTables(endpoint)),
     keys: onlyKey(key),
     settings: { ...readSettings({}), ...settings },
@@ -53,6 +59,7 @@ export async function testServices({
   })
 }
 
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- what answers hold is checked by the assertions
 export type Answer = Record<string, any> & { code: number; message: string; requestId: string }
 
 /** Calls a handler with a signed gateway event, as a client does, and reads the envelope. */

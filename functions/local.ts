@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto'
+import { CmqError } from '../lib/domain/errors.ts'
+import { onlyKey } from '../lib/keys.ts'
+import { ownDirectory } from '../lib/local/data-directory.ts'
+import { startEngine } from '../lib/local/engine.ts'
+import { serve } from '../lib/local/gateway.ts'
+import { LocalError } from '../lib/local/local-error.ts'
+import { readOptions, usage, type LocalOptions } from '../lib/local/options.ts'
+import { refusal } from '../lib/protocol/envelope.ts'
+import { createTables } from '../lib/store/create-tables.ts'
+import { connect, database, type Database } from '../lib/store/database.ts'
+import { sweep } from '../lib/store/sweep.ts'
+import { handler as api } from './api.ts'
+import { logger } from './logger.ts'
+import { createServices, systemClock } from './services.ts'
+import { readSettings, type Settings } from './settings.ts'
+
+/** The same handlers on localhost, over an embedded DynamoDB: this file only puts the parts together. */
+
+const tableNames = { registry: 'cmq-registry', messages: 'cmq-messages', bodies: 'cmq-bodies' }
+
+/** Milliseconds for one attempt at the engine: nothing is lost on the way to it, but a busy machine is slow. */
+const ATTEMPT_TIMEOUT = 10_000
+
+const SWEEP_EVERY = 60_000
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2), process.env)
+  if (!options) return console.log(usage)
+  const settings = settingsOf(process.env)
+  if (!options.verbose) logger.setLogLevel('WARN')
+
+  const parts: { end(): Promise<void> }[] = []
+  const end = async () => {
+    for (let part = parts.pop(); part; part = parts.pop()) await part.end()
+  }
+  endOnSignal(end)
+  try {
+    const store = await openStore(options, parts)
+    await createTables(store.client, tableNames)
+    parts.push(startSweeping(database(store.client, systemClock)))
+    const services = createServices({ ...store, tableNames, settings, keys: onlyKey(options) })
+    const gateway = await serve((event, context) => api(event, { ...context, services }), {
+      host: options.host,
+      port: options.port,
+      tooLarge: () => refusal(randomUUID(), new CmqError('requestUnreadable', 'body'), { layered: false }),
+    })
+    parts.push({ end: gateway.close })
+    console.log(`${howToCall(gateway.url, options)}\nCMQ listening on ${gateway.url}`)
+  } catch (error) {
+    await end()
+    throw error
+  }
+}
+
+/** The DynamoDB to use, started and owned by this process unless another one was named. */
+async function openStore({ dynamodb, directory }: LocalOptions, parts: { end(): Promise<void> }[]) {
+  if (dynamodb !== undefined)
+    return { client: connect({ endpoint: dynamodb, attemptTimeout: ATTEMPT_TIMEOUT }), isAlone: false }
+  const owned = directory === undefined ? undefined : await ownDirectory(directory)
+  if (owned) parts.push({ end: owned.release })
+  const engine = await startEngine(owned ? { databaseFile: owned.databaseFile } : {})
+  parts.push({ end: engine.stop })
+  await owned?.noteEngine(engine.pid)
+  void engine.ended.then((reason) => fail(new LocalError(`${engine.kind} ended by itself: ${reason}`)))
+  return { client: connect({ endpoint: engine.endpoint, attemptTimeout: ATTEMPT_TIMEOUT }), isAlone: true }
+}
+
+/** Removes what has expired, every minute: what TTL does in the cloud. */
+function startSweeping(db: Database) {
+  const stopped = new AbortController()
+  const sweepAll = async () => {
+    while (!stopped.signal.aborted) {
+      for (const table of Object.values(tableNames))
+        await sweep(db, table, systemClock, stopped.signal).catch((error: unknown) => {
+          if (!stopped.signal.aborted) logger.warn('a sweep failed', { error })
+        })
+      await systemClock.sleep(SWEEP_EVERY, stopped.signal)
+    }
+  }
+  const sweeping = sweepAll()
+  return {
+    end: () => {
+      stopped.abort()
+      return sweeping
+    },
+  }
+}
+
+/** Three lines; a pair that only its owner knows is not shown. */
+function howToCall(url: string, { isDefaultPair, secretId, secretKey }: LocalOptions): string {
+  const id = isDefaultPair ? secretId : '$CMQ_SECRET_ID'
+  const secret = isDefaultPair ? secretKey : '$CMQ_SECRET_KEY'
+  return [
+    `Python  Account('${url}', '${id}', '${secret}').get_queue('orders')`,
+    `Java    new Account("${url}", "${id}", "${secret}").getQueue("orders")`,
+    `others  endpoint ${url}, path /v2/index.php, SecretId ${id}, SecretKey ${secret}`,
+  ].join('\n')
+}
+
+function settingsOf(environment: NodeJS.ProcessEnv): Settings {
+  try {
+    return readSettings(environment, { longestWait: 30 })
+  } catch (error) {
+    throw new LocalError((error as Error).message)
+  }
+}
+
+/** Ends everything in reverse order, once; whoever asks a second time does not want to wait. */
+function endOnSignal(end: () => Promise<void>): void {
+  let isEnding = false
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      if (isEnding) process.exit(1)
+      isEnding = true
+      end().then(() => process.exit(0), fail)
+    })
+}
+
+/** What the user can mend is one line; what we must mend comes with its stack. */
+function fail(error: unknown): never {
+  console.error(error instanceof LocalError ? error.message : error)
+  process.exit(1)
+}
+
+main().catch(fail)

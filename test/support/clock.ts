@@ -31,7 +31,8 @@ export function manualClock(start: Instant = START): ManualClock {
       new Promise((resolve) => {
         if (signal?.aborted || milliseconds <= 0) return resolve()
         const sleeper = {
-          until: now + milliseconds,
+          // Clocks count whole milliseconds; a pause with jitter does not.
+          until: now + Math.ceil(milliseconds),
           wake() {
             sleepers = sleepers.filter((other) => other !== sleeper)
             signal?.removeEventListener('abort', sleeper.wake)
@@ -72,4 +73,31 @@ export async function during<Result>(call: Promise<Result>): Promise<Result> {
 async function settled(): Promise<void> {
   for (let quiet = 0; quiet < 3; quiet = underWay === 0 ? quiet + 1 : 0)
     await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Resolves once somebody sleeps: whatever they did before is done. */
+export async function untilAsleep(clock: ManualClock): Promise<void> {
+  while (clock.sleepers === 0) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** What a call that waits comes to. Time passes, in steps, only while somebody sleeps, so work itself takes none. */
+export async function whileAdvancing<Result>(clock: ManualClock, call: Promise<Result>, step = 20): Promise<Result> {
+  let isSettled = false
+  const settle = () => (isSettled = true)
+  call.then(settle, settle)
+  while (!isSettled) {
+    if (clock.sleepers > 0) await clock.advance(step)
+    else await new Promise((resolve) => setImmediate(resolve))
+  }
+  return call
+}
+
+/** Lets time pass, in small steps, until the promise settles. */
+export async function whilePassing<Result>(clock: ManualClock, promise: Promise<Result>, step = 50): Promise<Result> {
+  let isSettled = false
+  const done = () => (isSettled = true)
+  promise.then(done, done)
+  await settled()
+  while (!isSettled) await clock.advance(step)
+  return promise
 }

@@ -18,7 +18,7 @@ export const key = { secretId: 'AKIDlocal', secretKey: 'local-secret' }
 export async function newTables(endpoint: string): Promise<Readonly<Record<Table, string>>> {
   const suffix = Math.random().toString(36).slice(2)
   const names = { registry: `registry-${suffix}`, messages: `messages-${suffix}`, bodies: `bodies-${suffix}` }
-  await createTables(connect({ endpoint }), names)
+  await createTables(connect({ endpoint, attemptTimeout: 20_000 }), names)
   return names
 }
 

@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { lease, newMessage, type Message } from '../../lib/domain/message.ts'
+import { randomIds } from '../../lib/domain/ids.ts'
+import { connect, database } from '../../lib/store/database.ts'
+import { INLINE_BYTES, keyAfter, keyAt, keyOf, lane, LAST_KEY, type Lane } from '../../lib/store/lane.ts'
+import { metered, noUsage } from '../../lib/store/meter.ts'
+import { manualClock, START } from '../support/clock.ts'
+import { engineKinds, testEngine } from '../support/engine.ts'
+import { newTables } from '../support/service.ts'
+
+const ids = randomIds()
+const clock = manualClock()
+const P = 'lane-test#0'
+
+function messageAt(visibleAt: number, text = 'hello', retentionSeconds = 60): Message {
+  const delaySeconds = (visibleAt - START) / 1000
+  const sending = { id: ids.messageId(START), leaseId: ids.leaseId(), body: { text }, delaySeconds, retentionSeconds }
+  return newMessage(sending, START)
+}
+
+describe.each(engineKinds())('given a lane on %s', (kind) => {
+  let engine: Awaited<ReturnType<typeof testEngine>>
+  let theLane: Lane
+  beforeAll(async () => {
+    engine = await testEngine(kind)
+    const { messages } = await newTables(engine.endpoint)
+    theLane = lane(database(connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }), clock), messages, clock)
+  })
+  afterAll(() => engine.stop())
+
+  const everything = { from: keyAt(0), to: LAST_KEY, limit: 100, consistent: true }
+  const newPartition = () => `lane-${Math.random().toString(36).slice(2)}#0`
+
+  it('when messages are put, then a page has them in the order of their times, whatever the order of the puts', async () => {
+    const partition = newPartition()
+    const [a, b, c] = [messageAt(START), messageAt(START + 1_000), messageAt(START + 2_000)]
+    await theLane.put(partition, [c])
+    await theLane.put(partition, [b, a])
+    expect((await theLane.page(partition, everything)).messages).toEqual([a, b, c])
+  })
+
+  it('when a page is cut, then the next begins where it ended, and nothing is missed or seen twice', async () => {
+    const partition = newPartition()
+    const put = Array.from({ length: 23 }, (_, index) => messageAt(START + index))
+    await theLane.put(partition, put)
+    const seen: Message[] = []
+    for (let from: string | undefined = keyAt(0); from !== undefined; ) {
+      const page = await theLane.page(partition, { ...everything, from, limit: 5 })
+      seen.push(...page.messages)
+      from = page.next
+    }
+    expect(seen).toEqual(put)
+  })
+
+  it('when a page ends at an instant, then what becomes visible in that very millisecond is in it', async () => {
+    const partition = newPartition()
+    await theLane.put(partition, [messageAt(START), messageAt(START + 1)])
+    const page = await theLane.page(partition, { ...everything, to: keyAfter(START) })
+    expect(page.messages.map(({ visibleAt }) => visibleAt)).toEqual([START])
+  })
+
+  it('when the range is empty because the clock stepped back, then so is the page', async () => {
+    expect(await theLane.page(P, { ...everything, from: keyAt(START), to: keyAt(START - 1) })).toEqual({ messages: [] })
+  })
+
+  it('when a message is claimed, then only the newest lease holds', async () => {
+    const partition = newPartition()
+    const message = messageAt(START)
+    await theLane.put(partition, [message])
+    const first = lease(message, 30, ids.leaseId(), clock.now())
+    expect(await theLane.claim(partition, message, first)).toEqual({ won: true })
+    expect(await theLane.claim(partition, message, lease(message, 30, ids.leaseId(), clock.now()))).toEqual({
+      won: false,
+      found: first,
+    })
+    const second = lease(first, 30, ids.leaseId(), clock.now())
+    expect(await theLane.claim(partition, first, second)).toEqual({ won: true })
+    expect(await theLane.end(partition, keyOf(message), first.leaseId, first.leaseUntil)).toBe(false)
+    expect(await theLane.end(partition, keyOf(message), second.leaseId, second.leaseUntil)).toBe(true)
+  })
+
+  it('when a deleted message is claimed, ended or given back, then it does not come back', async () => {
+    const partition = newPartition()
+    const message = messageAt(START)
+    await theLane.put(partition, [message])
+    const leased = lease(message, 30, ids.leaseId(), clock.now())
+    await theLane.claim(partition, message, leased)
+    await theLane.end(partition, keyOf(message), leased.leaseId, leased.leaseUntil)
+    expect(await theLane.claim(partition, leased, lease(leased, 30, ids.leaseId(), clock.now()))).toEqual({ won: false })
+    await theLane.giveBack(partition, leased, { ...message, leaseId: ids.leaseId() })
+    expect(await theLane.end(partition, keyOf(message), leased.leaseId, leased.leaseUntil)).toBe(false)
+    expect((await theLane.page(partition, everything)).messages).toEqual([])
+  })
+
+  it('when a message is given back, then it is as before, under another lease id', async () => {
+    const partition = newPartition()
+    const message = messageAt(START)
+    await theLane.put(partition, [message])
+    const leased = lease(message, 30, ids.leaseId(), clock.now())
+    await theLane.claim(partition, message, leased)
+    const back = { ...message, leaseId: ids.leaseId() }
+    await theLane.giveBack(partition, leased, back)
+    expect((await theLane.page(partition, everything)).messages).toEqual([back])
+  })
+
+  it('when a full look is asked for by many, then one wins, and again after a while', async () => {
+    const partition = newPartition()
+    const ask = () => Promise.all(Array.from({ length: 5 }, () => theLane.winLook(partition, 60_000)))
+    expect((await ask()).filter(Boolean)).toHaveLength(1)
+    expect((await ask()).filter(Boolean)).toHaveLength(0)
+    clock.set(clock.now() + 60_000)
+    expect((await ask()).filter(Boolean)).toHaveLength(1)
+    expect((await theLane.page(partition, everything)).messages).toEqual([])
+  })
+
+  it('when the largest inline body goes through its life, then each step costs one write unit', async () => {
+    const partition = `lane-${'x'.repeat(16)}#63`
+    const usage = noUsage()
+    await metered(usage, async () => {
+      const message = messageAt(START, 'x'.repeat(INLINE_BYTES))
+      await theLane.put(partition, [message])
+      const leased = { ...lease(message, 43_200, ids.leaseId(), clock.now()), receiveCount: 999_999 }
+      await theLane.claim(partition, message, leased)
+      await theLane.end(partition, keyOf(message), leased.leaseId, leased.leaseUntil)
+    })
+    expect(usage).toEqual({ readUnits: 0, writeUnits: 3, calls: 3 })
+    expect(INLINE_BYTES).toBeGreaterThan(700)
+  })
+
+  it('when an item holds any instant and any end, then both come back to the millisecond', async () => {
+    const partition = newPartition()
+    const odd = { ...messageAt(START), sentAt: START + 7, endsAt: START + 7 + 60_000 }
+    await theLane.put(partition, [odd])
+    expect((await theLane.page(partition, everything)).messages).toEqual([odd])
+  })
+})

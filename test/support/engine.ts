@@ -1,0 +1,14 @@
+import { type EngineKind, installedKinds, startEngine } from '../../lib/local/engine.ts'
+
+/** An empty DynamoDB in memory for one test file: start it in `beforeAll`, stop it in `afterAll`. */
+export async function testEngine(
+  kind: EngineKind = 'dynoxide',
+): Promise<{ endpoint: string; stop: () => Promise<void> }> {
+  const { endpoint, stop } = await startEngine({ kind })
+  return { endpoint, stop }
+}
+
+/** Every engine that this machine can run, for suites that must hold on each: `describe.each(engineKinds())`. */
+export function engineKinds(): EngineKind[] {
+  return [...installedKinds()]
+}

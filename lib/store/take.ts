@@ -147,10 +147,10 @@ export function taker(lane: Lane, clock: Clock, ids: Ids, random: () => number):
           if (taken.length === 0) throw new CmqError('tooManyUnacked')
           return
         }
-        const isBehind = from < look.front
-        const to = isBehind ? look.front : end
-        // What landed behind the front did so a while ago: an eventual read shows it.
-        const page = await lane.page(partition, { from, to, limit, consistent: consistent && !isBehind })
+        // What landed behind the front did so a while ago: an eventual read shows it, and costs half.
+        const isApart = consistent && from < look.front
+        const to = isApart ? look.front : end
+        const page = await lane.page(partition, { from, to, limit, consistent: consistent && !isApart })
         const stop = await takeOf(page.messages, page.messages.length === limit, look)
         if (stop) break
         front.passed(look, page.next ?? to)

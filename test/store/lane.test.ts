@@ -44,7 +44,7 @@ describe.each(engineKinds())('given a lane on %s', (kind) => {
     const put = Array.from({ length: 23 }, (_, index) => messageAt(START + index))
     await theLane.put(partition, put)
     const seen: Message[] = []
-    for (let from: string | undefined = keyAt(0); from !== undefined; ) {
+    for (let from: string | undefined = keyAt(0); from !== undefined;) {
       const page = await theLane.page(partition, { ...everything, from, limit: 5 })
       seen.push(...page.messages)
       from = page.next
@@ -86,7 +86,9 @@ describe.each(engineKinds())('given a lane on %s', (kind) => {
     const leased = lease(message, 30, ids.leaseId(), clock.now())
     await theLane.claim(partition, message, leased)
     await theLane.end(partition, keyOf(message), leased.leaseId, leased.leaseUntil)
-    expect(await theLane.claim(partition, leased, lease(leased, 30, ids.leaseId(), clock.now()))).toEqual({ won: false })
+    expect(await theLane.claim(partition, leased, lease(leased, 30, ids.leaseId(), clock.now()))).toEqual({
+      won: false,
+    })
     await theLane.giveBack(partition, leased, { ...message, leaseId: ids.leaseId() })
     expect(await theLane.end(partition, keyOf(message), leased.leaseId, leased.leaseUntil)).toBe(false)
     expect((await theLane.page(partition, everything)).messages).toEqual([])

@@ -137,38 +137,52 @@ describe('given a message', () => {
 })
 
 describe('given a large body', () => {
-  it.each<Fault>(['throttled', 'lost before', 'lost after'])('when its storing is %s, then it arrives whole', async (fault) => {
-    const { unlucky, other, ask } = await given('BatchWriteItemCommand', fault)
-    const msgBody = '中'.repeat(5_000)
-    await ask(unlucky, { ...send, msgBody })
-    expect(await ask(other, receive)).toMatchObject({ code: 0, msgBody })
-  })
+  it.each<Fault>(['throttled', 'lost before', 'lost after'])(
+    'when its storing is %s, then it arrives whole',
+    async (fault) => {
+      const { unlucky, other, ask } = await given('BatchWriteItemCommand', fault)
+      const msgBody = '中'.repeat(5_000)
+      await ask(unlucky, { ...send, msgBody })
+      expect(await ask(other, receive)).toMatchObject({ code: 0, msgBody })
+    },
+  )
 })
 
 describe('given the registry', () => {
-  it.each<Fault>(['throttled', 'lost before', 'lost after'])('when a creation is %s, then it succeeds', async (fault) => {
-    const { unlucky, other, ask } = await given('PutItemCommand', fault)
-    const { code, queueId } = await ask(unlucky, { Action: 'CreateQueue', queueName: 'new' })
-    expect(code).toBe(0)
-    expect(await ask(other, { Action: 'GetQueueAttributes', queueName: 'new' })).toMatchObject({ queueId })
-  })
+  it.each<Fault>(['throttled', 'lost before', 'lost after'])(
+    'when a creation is %s, then it succeeds',
+    async (fault) => {
+      const { unlucky, other, ask } = await given('PutItemCommand', fault)
+      const { code, queueId } = await ask(unlucky, { Action: 'CreateQueue', queueName: 'new' })
+      expect(code).toBe(0)
+      expect(await ask(other, { Action: 'GetQueueAttributes', queueName: 'new' })).toMatchObject({ queueId })
+    },
+  )
 
   it('when the queue existed before the answer was lost, then it is still refused', async () => {
     const { unlucky, ask } = await given('PutItemCommand', 'lost after')
     expect(await ask(unlucky, { Action: 'CreateQueue', queueName: 'orders' })).toMatchObject({ code: 4460 })
   })
 
-  it.each<Fault>(['throttled', 'lost before', 'lost after'])('when a deletion is %s, then it succeeds', async (fault) => {
-    const { unlucky, other, ask } = await given('DeleteItemCommand', fault)
-    expect(await ask(unlucky, { Action: 'DeleteQueue', queueName: 'orders' })).toMatchObject({ code: 0 })
-    expect(await ask(other, { Action: 'DeleteQueue', queueName: 'orders' })).toMatchObject({ code: 4440 })
-  })
+  it.each<Fault>(['throttled', 'lost before', 'lost after'])(
+    'when a deletion is %s, then it succeeds',
+    async (fault) => {
+      const { unlucky, other, ask } = await given('DeleteItemCommand', fault)
+      expect(await ask(unlucky, { Action: 'DeleteQueue', queueName: 'orders' })).toMatchObject({ code: 0 })
+      expect(await ask(other, { Action: 'DeleteQueue', queueName: 'orders' })).toMatchObject({ code: 4440 })
+    },
+  )
 
-  it.each<Fault>(['throttled', 'lost before', 'lost after'])('when a change is %s, then it is made once', async (fault) => {
-    const { clock, unlucky, other, ask } = await given('UpdateItemCommand', fault)
-    const change = { Action: 'SetQueueAttributes', queueName: 'orders', visibilityTimeout: '77' }
-    expect(await ask(unlucky, change)).toMatchObject({ code: 0 })
-    await clock.advance(1_000)
-    expect(await ask(other, { Action: 'GetQueueAttributes', queueName: 'orders' })).toMatchObject({ visibilityTimeout: 77 })
-  })
+  it.each<Fault>(['throttled', 'lost before', 'lost after'])(
+    'when a change is %s, then it is made once',
+    async (fault) => {
+      const { clock, unlucky, other, ask } = await given('UpdateItemCommand', fault)
+      const change = { Action: 'SetQueueAttributes', queueName: 'orders', visibilityTimeout: '77' }
+      expect(await ask(unlucky, change)).toMatchObject({ code: 0 })
+      await clock.advance(1_000)
+      expect(await ask(other, { Action: 'GetQueueAttributes', queueName: 'orders' })).toMatchObject({
+        visibilityTimeout: 77,
+      })
+    },
+  )
 })

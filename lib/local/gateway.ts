@@ -1,0 +1,225 @@
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import { randomUUID } from 'node:crypto'
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { eventOf } from './gateway-event.ts'
+import { firstLine, LocalError } from './local-error.ts'
+
+type Result = APIGatewayProxyStructuredResultV2
+
+/** What a handler is told beside the event: Lambda's own two things, and whether anybody still waits for the answer. */
+export interface LocalContext {
+  readonly awsRequestId: string
+  readonly getRemainingTimeInMillis: () => number
+  /** Aborted when the client has left, or when the gateway closes: what waits for messages then stops waiting. */
+  readonly signal: AbortSignal
+}
+
+export type LocalHandler = (event: APIGatewayProxyEventV2, context: LocalContext) => Promise<Result>
+
+export interface GatewayOptions {
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /** The answer to a body beyond the limit; the handler does not get to see it. */
+  readonly tooLarge: () => Result
+  /** The largest body that is read, in bytes. @default 4 MB */
+  readonly bodyLimit?: number
+  /** The milliseconds a handler is told it has. @default 40 s, so that the longest poll of 30 s ends by itself */
+  readonly timeLimit?: number
+}
+
+export interface Gateway {
+  readonly url: string
+  /** Stops accepting, has waiting requests answered at once, and is done within a second. */
+  readonly close: () => Promise<void>
+}
+
+/** Limits of one connection. Headers hold the whole request of those who send it by GET. */
+const limits = {
+  keepAliveTimeout: 75_000,
+  headersTimeout: 60_000,
+  requestTimeout: 60_000,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 64 * 1024,
+}
+
+/** Requests that one connection may have under way; only pipelining has more than one. */
+const pipelineLimit = 100
+const patienceForAnswers = 800
+const patienceForReader = 1_000
+
+const failed: Result = {
+  statusCode: 500,
+  headers: { 'content-type': 'application/json' },
+  body: '{"message":"Internal Server Error"}',
+}
+
+interface Connection {
+  /** The requests that are not answered yet, each by what tells its handler to answer. */
+  readonly waiting: Set<AbortController>
+  /** Whether the last of them is still being received. */
+  receiving: boolean
+}
+
+type Connections = Map<Socket, Connection>
+
+/** Listens, and calls the handler for each request as an HTTP API calls its function. */
+export async function serve(handler: LocalHandler, options: GatewayOptions): Promise<Gateway> {
+  const { bodyLimit = 4 * 1024 * 1024, timeLimit = 40_000 } = options
+  const connections: Connections = new Map()
+
+  async function answer(request: IncomingMessage, body: Buffer | undefined, signal: AbortSignal): Promise<Result> {
+    const awsRequestId = randomUUID()
+    const deadline = Date.now() + timeLimit
+    const getRemainingTimeInMillis = () => deadline - Date.now()
+    try {
+      return await handler(eventOf(request, body, awsRequestId), { awsRequestId, getRemainingTimeInMillis, signal })
+    } catch (error) {
+      report(error)
+      return failed
+    }
+  }
+
+  const server = createServer(limits, (request, response) => {
+    const connection = connections.get(request.socket)
+    if (connection === undefined || connection.waiting.size >= pipelineLimit) return request.socket.destroy()
+    const { waiting } = connection
+    const controller = new AbortController()
+    waiting.add(controller)
+    connection.receiving = true
+    const read = (body?: Buffer) => {
+      connection.receiving = false
+      void answer(request, body, controller.signal).then((result) => {
+        waiting.delete(controller)
+        send(response, result, server.listening)
+      })
+    }
+    const refuse = () => {
+      waiting.delete(controller)
+      sendUnread(response, options.tooLarge())
+    }
+    readBody(request, bodyLimit, read, refuse)
+  })
+
+  server.on('connection', (socket) => {
+    const waiting = new Set<AbortController>()
+    connections.set(socket, { waiting, receiving: false })
+    socket.once('close', () => {
+      connections.delete(socket)
+      for (const controller of waiting) controller.abort()
+    })
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
+    refuseUnreadable(error, socket, connections.get(socket)),
+  )
+
+  await listen(server, options)
+  return { url: urlOf(server, options.host), close: () => close(server, connections) }
+}
+
+/** Gathers the body, unless there is none; beyond the limit nothing more is read. */
+function readBody(request: IncomingMessage, limit: number, read: (body?: Buffer) => void, refuse: () => void) {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
+  if (length === undefined && encoding === undefined) return read()
+  if (Number(length) > limit) return refuse()
+  const chunks: Buffer[] = []
+  let size = 0
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (size <= limit) return chunks.push(chunk)
+    chunks.length = 0
+    request.pause()
+    refuse()
+  })
+  request.on('end', () => read(chunks.length > 1 ? Buffer.concat(chunks, size) : chunks[0]))
+}
+
+function send(response: ServerResponse, result: Result, keepAlive: boolean) {
+  if (!keepAlive) response.shouldKeepAlive = false
+  try {
+    response.end(begin(response, result))
+  } catch (error) {
+    report(error)
+    response.destroy()
+  }
+}
+
+/**
+ * Answers a request whose body is left unread. To end the response would have Node read on and then close at once, and a
+ * connection that closes on unread data may lose the answer; so it stays open, unread, for as long as a reader needs.
+ */
+function sendUnread(response: ServerResponse, result: Result) {
+  const { socket } = response.req
+  response.shouldKeepAlive = false
+  const content = begin(response, result)
+  response.flushHeaders()
+  response.write(content, () => {
+    const end = setTimeout(() => socket.destroy(), patienceForReader)
+    socket.once('close', () => clearTimeout(end))
+  })
+}
+
+/** Writes the head and returns what is to follow it. */
+function begin(response: ServerResponse, { statusCode = 200, headers, cookies, body, isBase64Encoded }: Result) {
+  const content = isBase64Encoded ? Buffer.from(body ?? '', 'base64') : (body ?? '')
+  response.writeHead(statusCode, {
+    ...(headers as OutgoingHttpHeaders),
+    ...(cookies && { 'set-cookie': cookies }),
+    'content-length': Buffer.byteLength(content),
+  })
+  return content
+}
+
+/** What is not HTTP gets a bare status, unless that would come before the answers of requests ahead of it. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket, connection: Connection | undefined) {
+  const ahead = connection ? connection.waiting.size - (connection.receiving ? 1 : 0) : 0
+  if (error.code === 'ECONNRESET' || !socket.writable || ahead > 0) return socket.destroy()
+  const statuses: Record<string, string> = {
+    ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+    HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  }
+  socket.write(`HTTP/1.1 ${statuses[error.code ?? ''] ?? '400 Bad Request'}\r\nConnection: close\r\n\r\n`)
+  socket.destroySoon()
+}
+
+function listen(server: Server, { host, port }: GatewayOptions): Promise<void> {
+  return new Promise((done, fail) => {
+    server.on('error', (error: NodeJS.ErrnoException) => fail(new LocalError(whyNot(error, host, port))))
+    server.listen(port, host, () => done())
+  })
+}
+
+function whyNot(error: NodeJS.ErrnoException, host: string, port: number): string {
+  if (error.code === 'EADDRINUSE') return `port ${port} is in use on ${host}`
+  return `cannot listen on ${host}, port ${port}: ${firstLine(error)}`
+}
+
+function urlOf(server: Server, host: string): string {
+  const { port } = server.address() as AddressInfo
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+async function close(server: Server, connections: Connections): Promise<void> {
+  const closed = new Promise<void>((done) => server.close(() => done()))
+  for (const [socket, { waiting }] of connections) {
+    for (const controller of waiting) controller.abort()
+    if (waiting.size === 0) socket.destroySoon()
+  }
+  const late = setTimeout(() => {
+    for (const socket of connections.keys()) socket.destroy()
+  }, patienceForAnswers)
+  await closed
+  clearTimeout(late)
+}
+
+/** A handler answers whatever happens; one that throws all the same is our bug, and is told as one. */
+function report(error: unknown) {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+}

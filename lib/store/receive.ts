@@ -9,7 +9,10 @@ import { taker } from './take.ts'
 /** Clocks of the processes that wrote a lane may be off by this much. */
 const CLOCK_SKEW: Seconds = 60
 
-/** How often the shards above `writeShards` are visited, in milliseconds: they hold what was sent before a queue shrank. */
+/**
+ * How often the shards above `writeShards` are visited while they give nothing, in milliseconds. They hold what was sent
+ * before the queue shrank.
+ */
 const RETIRING_EVERY = 3_000
 
 /** How many shards one call visits once it has something. */
@@ -40,7 +43,7 @@ export function receiver(shared: Shared): Messages['receive'] {
   return async (queue, want) => {
     const first = beginning(queue)
     const shards = Array.from({ length: queue.writeShards }, (_, index) => (first + index) % queue.writeShards)
-    let taken = await visit(queue, [...shards, ...(await retiringShards(queue))], want, true)
+    let taken = await visit(queue, [...(await retiringShards(queue)), ...shards], want, true)
     for (let round = 0, current = queue; ; round++) {
       const received = await answered(current, taken, want.signal)
       if (received.length > 0) return received
@@ -55,7 +58,7 @@ export function receiver(shared: Shared): Messages['receive'] {
       current = await queues.get(queue.account, queue.name)
       taken =
         rung === undefined
-          ? await visit(current, [next % current.writeShards, ...(await retiringShards(current))], want, false)
+          ? await visit(current, [...(await retiringShards(current)), next % current.writeShards], want, false)
           : await visit(current, [rung], want, true)
     }
   }
@@ -90,6 +93,7 @@ export function receiver(shared: Shared): Messages['receive'] {
         consistent: eager,
       })
       taken.push(...messages.map((message) => ({ shard, message })))
+      if (messages.length > 0 && shard >= queue.writeShards) retiringVisits.set(queue.id, 0)
       const now = clock.now()
       if (messages.length === want.count && (stays.get(queue.id)?.until ?? 0) <= now)
         stays.set(queue.id, { shard, until: now + STAYS_FOR })

@@ -162,51 +162,6 @@ describe('given many messages in flight in front', () => {
     expect(usage.readUnits).toBeLessThanOrEqual(50 * 1 + 1)
     expect(usage.writeUnits).toBe(50)
   })
-
-  it('when as many are in flight as a process remembers, then receiving is refused until some come free', async () => {
-    const { clock, queue, services, ask } = await given()
-    const { newFront } = await import('../../lib/store/front.ts')
-    const { taker } = await import('../../lib/store/take.ts')
-    const { messages } = { messages: services.messages }
-    await messages.send(
-      queue,
-      Array.from({ length: 16 }, (_, index) => `m${index}`),
-      0,
-    )
-    const tableNames = await newTables(engine.endpoint)
-    const own = lane(database(connect({ endpoint: engine.endpoint }), clock), tableNames.messages, clock)
-    const ids = randomIds()
-    const put = Array.from({ length: 12 }, () =>
-      newMessage(
-        {
-          id: ids.messageId(clock.now()),
-          leaseId: ids.leaseId(),
-          body: { text: 'x' },
-          delaySeconds: 0,
-          retentionSeconds: 600,
-        },
-        clock.now(),
-      ),
-    )
-    await own.put('lane-crowd#0', put)
-    const take = taker(own, clock, ids, Math.random)
-    const front = newFront(10)
-    const options = {
-      partition: 'lane-crowd#0',
-      front,
-      visibilityTimeout: 30,
-      oldest: 0,
-      room: { messages: 5, bytes: 3_000_000 },
-      claimUntil: Infinity,
-      consistent: true,
-    }
-    expect(await take(options)).toHaveLength(5)
-    expect(await take(options)).toHaveLength(5)
-    await expect(take(options)).rejects.toMatchObject({ code: 6070, moduleCode: 10690 })
-    await clock.advance(30_000)
-    expect(await take(options)).toHaveLength(5)
-    expect(await receiveAll(ask)).toHaveLength(16)
-  })
 })
 
 describe('given large bodies', () => {

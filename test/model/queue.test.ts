@@ -1,0 +1,250 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import type { Services } from '../../functions/services.ts'
+import { manualClock, whilePassing, type ManualClock } from '../support/clock.ts'
+import { testEngine } from '../support/engine.ts'
+import { injectFaults, type Fault } from '../support/faults.ts'
+import { ask, newTables, testServices, type Answer } from '../support/service.ts'
+import { queueModel, type Interval, type Model, type ReceivedMessage } from './model.ts'
+
+let engine: Awaited<ReturnType<typeof testEngine>>
+beforeAll(async () => {
+  engine = await testEngine()
+})
+afterAll(() => engine.stop())
+
+/** What one of the processes does. */
+type Act =
+  | { readonly do: 'send'; readonly process: number; readonly bodies: readonly Body[]; readonly delay: number }
+  | { readonly do: 'receive'; readonly process: number; readonly count: number; readonly wait: number }
+  /** `newest` counts back from the newest handle. */
+  | { readonly do: 'delete'; readonly process: number; readonly newest: number }
+  | { readonly do: 'restart'; readonly process: number }
+  | { readonly do: 'shards'; readonly process: number; readonly shards: number }
+
+/** A body of some size: small, too large for its item, of several chunks; of characters of one byte or more. */
+type Body = { readonly size: number; readonly character: string }
+
+/** Acts that begin at the same moment, and how long the clock moves after them. */
+interface Step {
+  readonly together: readonly Act[]
+  readonly then: number
+}
+
+interface Program {
+  readonly visibilityTimeout: number
+  readonly retention: number
+  readonly faults: readonly (Fault | undefined)[]
+  readonly steps: readonly Step[]
+}
+
+const PROCESSES = 3
+const process = fc.nat(PROCESSES - 1)
+const body: fc.Arbitrary<Body> = fc.record({
+  size: fc.oneof(
+    { weight: 30, arbitrary: fc.nat(40) },
+    { weight: 5, arbitrary: fc.constantFrom(700, 900, 5_000) },
+    { weight: 1, arbitrary: fc.constant(140_000) },
+  ),
+  character: fc.constantFrom('x', '中', '😀', '\u0000', '"'),
+})
+const act: fc.Arbitrary<Act> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('send'),
+      process,
+      bodies: fc.array(body, { minLength: 1, maxLength: 5 }),
+      delay: fc.constantFrom(0, 0, 0, 1, 7, 60),
+    }),
+  },
+  {
+    weight: 7,
+    arbitrary: fc.record({
+      do: fc.constant('receive'),
+      process,
+      count: fc.constantFrom(1, 1, 2, 5, 16),
+      wait: fc.constantFrom(0, 0, 0, 2, 30),
+    }),
+  },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('delete'), process, newest: fc.nat(8) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restart'), process }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('shards'), process, shards: fc.constantFrom(1, 2, 3) }) },
+)
+const step: fc.Arbitrary<Step> = fc.record({
+  together: fc.array(act, { minLength: 1, maxLength: 4 }),
+  then: fc.constantFrom(0, 0, 1, 100, 900, 2_000, 10_000, 31_000),
+})
+const program = (fault: fc.Arbitrary<Fault | undefined>): fc.Arbitrary<Program> =>
+  fc.record({
+    visibilityTimeout: fc.constantFrom(1, 10, 30, 300),
+    retention: fc.constantFrom(60, 120, 345_600),
+    faults: fc.array(fault, { maxLength: 60 }),
+    steps: fc.array(step, { minLength: 3, maxLength: 16 }),
+  })
+
+interface World {
+  readonly clock: ManualClock
+  readonly processes: Services[]
+  readonly model: Model
+  readonly start: () => Promise<Services>
+  nextText(body: Body): string
+}
+
+async function run({ visibilityTimeout, retention, faults, steps }: Program): Promise<void> {
+  const clock = manualClock()
+  const tableNames = await newTables(engine.endpoint)
+  const left = [...faults]
+  let isArmed = false
+  const start = () =>
+    testServices({
+      endpoint: engine.endpoint,
+      tableNames,
+      clock,
+      isAlone: false,
+      settings: { longestWait: 30 },
+      prepare: (client) => injectFaults(client, () => (isArmed ? left.shift() : undefined)),
+    })
+  const processes = await Promise.all(Array.from({ length: PROCESSES }, start))
+  const model = queueModel({ visibilityTimeout, msgRetentionSeconds: retention, faults: faults.length > 0 })
+  let texts = 0
+  const nextText = ({ size, character }: Body) => `${++texts}:${character.repeat(size)}`
+  const world: World = { clock, processes, model, start, nextText }
+
+  const create = {
+    Action: 'CreateQueue',
+    queueName: 'q',
+    visibilityTimeout,
+    msgRetentionSeconds: retention,
+    maxMsgSize: 1_048_576,
+  }
+  await call(world, 0, create)
+  isArmed = true
+  const waiting: Promise<Judgement>[] = []
+  for (const { together, then } of steps) {
+    const acts = together.map((act) => perform(world, act))
+    // A receive that waits goes on while the next steps are made.
+    waiting.push(...acts.filter((_, index) => isWaiting(together[index])))
+    for (const act of waiting) act.catch(() => 'told at the end')
+    const done = acts.filter((_, index) => !isWaiting(together[index]))
+    const judgements = await whilePassing(clock, Promise.all(done))
+    // Of two deletions side by side one succeeds: it is told first.
+    for (const { code, judge } of judgements.toSorted((a, b) => a.code - b.code)) judge(code)
+    await clock.advance(then)
+  }
+  await whilePassing(clock, Promise.all(waiting), 1_000)
+
+  isArmed = false
+  await drain(world, visibilityTimeout)
+}
+
+const isWaiting = (act: Act | undefined) => act?.do === 'receive' && act.wait > 0
+
+/** What the model is told once everything that began together is over. */
+interface Judgement {
+  readonly code: number
+  readonly judge: (code: number) => void
+}
+
+async function perform(world: World, act: Act): Promise<Judgement> {
+  const { clock, model } = world
+  const from = clock.now()
+  const interval = (): Interval => ({ from, to: clock.now() })
+  switch (act.do) {
+    case 'send': {
+      const texts = act.bodies.map(world.nextText)
+      const bodies = Object.fromEntries(texts.map((text, index) => [`msgBody.${index}`, text]))
+      model.sends(from, texts, act.delay)
+      const send = { Action: 'BatchSendMessage', queueName: 'q', ...bodies, delaySeconds: act.delay }
+      const answer = await call(world, act.process, send)
+      const ids = ((answer['msgList'] ?? []) as { msgId: string }[]).map(({ msgId }) => msgId)
+      if (answer.code === 0) model.sent(interval(), ids, texts)
+      return nothing
+    }
+    case 'receive': {
+      const wanted = {
+        Action: 'BatchReceiveMessage',
+        queueName: 'q',
+        numOfMsg: act.count,
+        pollingWaitSeconds: act.wait,
+      }
+      const answer = await call(world, act.process, wanted)
+      for (const message of (answer['msgInfoList'] ?? []) as ReceivedMessage[]) model.received(interval(), message)
+      return nothing
+    }
+    case 'delete': {
+      const receiptHandle = model.handles.at(-1 - act.newest)
+      if (receiptHandle === undefined) return nothing
+      const { code } = await call(world, act.process, { Action: 'DeleteMessage', queueName: 'q', receiptHandle })
+      const during = interval()
+      return { code, judge: (answered) => model.deleted(during, receiptHandle, answered) }
+    }
+    case 'restart':
+      world.processes[act.process] = await world.start()
+      return nothing
+    case 'shards':
+      await call(world, act.process, { Action: 'SetQueueAttributes', queueName: 'q', shards: act.shards })
+      return nothing
+  }
+}
+
+const nothing: Judgement = { code: 0, judge: () => undefined }
+
+function call({ processes }: World, process: number, parameters: Record<string, string | number>): Promise<Answer> {
+  const services = processes[process]
+  if (!services) throw new Error('no such process')
+  return ask(services, parameters)
+}
+
+/** Everything that was acknowledged, not deleted, and is still alive comes out at the end; then the queue is empty. */
+async function drain(world: World, visibilityTimeout: number): Promise<void> {
+  const { clock, model, processes } = world
+  processes[0] = await world.start()
+  // Delays are over by then, and so are the leases.
+  await clock.advance(Math.max(visibilityTimeout, 60) * 1000)
+  const left = new Set(model.remaining(clock.now()))
+  for (let empty = 0; empty < 3;) {
+    const from = clock.now()
+    const answer = await whilePassing(
+      clock,
+      call(world, 0, { Action: 'BatchReceiveMessage', queueName: 'q', numOfMsg: 16 }),
+    )
+    const received = (answer['msgInfoList'] ?? []) as ReceivedMessage[]
+    empty = received.length === 0 ? empty + 1 : 0
+    for (const message of received) {
+      model.received({ from, to: clock.now() }, message)
+      const { code } = await call(world, 0, {
+        Action: 'DeleteMessage',
+        queueName: 'q',
+        receiptHandle: message.receiptHandle,
+      })
+      model.deleted({ from, to: clock.now() }, message.receiptHandle, code)
+      left.delete(message.msgBody)
+    }
+    await clock.advance(1_000)
+  }
+  const lost = model.remaining(clock.now()).filter((text) => left.has(text))
+  if (lost.length > 0)
+    throw new Error(`broken promise: ${lost.length} acknowledged messages are not lost: ${lost.join().slice(0, 200)}`)
+}
+
+describe('given producers and consumers in several processes, when they do whatever they like', () => {
+  it('then every promise of CMQ holds', async () => {
+    await fc.assert(fc.asyncProperty(program(fc.constant(undefined)), run), {
+      numRuns: 60,
+      interruptAfterTimeLimit: 30_000,
+    })
+  }, 120_000)
+
+  it('then every promise of CMQ holds although calls are throttled and answers get lost', async () => {
+    const fault = fc.constantFrom<(Fault | undefined)[]>(
+      undefined,
+      undefined,
+      undefined,
+      'throttled',
+      'lost before',
+      'lost after',
+    )
+    await fc.assert(fc.asyncProperty(program(fault), run), { numRuns: 60, interruptAfterTimeLimit: 30_000 })
+  }, 120_000)
+})

@@ -97,8 +97,8 @@ export function checkBodies(texts: readonly string[], maxMsgSize: number): void 
   if (sizes.some((bytes) => bytes > maxMsgSize)) throw new CmqError('bodyTooLarge')
   if (sizes.reduce((sum, bytes) => sum + bytes, 0) > batchLimits.bytes) throw new CmqError('batchTooLarge')
   const isTooLargeEscaped = (text: string, index: number) =>
-    // No character takes more than six bytes of JSON, so most need no counting.
-    (sizes[index] ?? 0) * 6 > LARGEST_ESCAPED_BODY && escapedTextBytes(text) > LARGEST_ESCAPED_BODY
+    // No byte takes more than six of JSON, beside the two quotation marks, so most need no counting.
+    (sizes[index] ?? 0) * 6 + 2 > LARGEST_ESCAPED_BODY && escapedTextBytes(text) > LARGEST_ESCAPED_BODY
   if (texts.some(isTooLargeEscaped)) throw new CmqError('bodyTooLarge')
 }
 

@@ -122,12 +122,15 @@ export function longestRetention(queue: Queue, now: Instant): Seconds {
     : attributes.msgRetentionSeconds
 }
 
-/** What a queue has to remember of its retention when that is set anew. */
+/**
+ * What a queue has to remember of its retention when that is shortened: the longest that any message may have, until the
+ * last message sent before has ended, be it one of the present retention or one of a retention before that.
+ */
 export function retentionBefore(queue: Queue, msgRetentionSeconds: Seconds, now: Instant): FormerRetention | undefined {
-  const longest = longestRetention(queue, now)
-  if (msgRetentionSeconds >= longest) return undefined
-  const stillTheSame = queue.formerRetention && longest > queue.attributes.msgRetentionSeconds
-  return stillTheSame ? queue.formerRetention : { seconds: longest, until: after(now, longest) }
+  const present = queue.attributes.msgRetentionSeconds
+  if (msgRetentionSeconds >= present) return undefined
+  const until = Math.max(after(now, SETTLES + present), queue.formerRetention?.until ?? 0)
+  return { seconds: longestRetention(queue, now), until }
 }
 
 /**
@@ -147,9 +150,9 @@ export function reshaped(
   }
 }
 
-/** How long after shrinking no sender can still know the old number of shards. */
-const SHRINK_SETTLES: Seconds = 30
+/** How long after a change no sender can still know the queue as it was. */
+const SETTLES: Seconds = 30
 
 /** Whether the shards above `writeShards` may be given up as soon as they are found empty. */
 export const mayRetireShards = (queue: Queue, now: Instant): boolean =>
-  queue.readShards > queue.writeShards && now >= after(queue.shrunkAt ?? queue.modifiedAt, SHRINK_SETTLES)
+  queue.readShards > queue.writeShards && now >= after(queue.shrunkAt ?? queue.modifiedAt, SETTLES)

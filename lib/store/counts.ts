@@ -14,12 +14,19 @@ export interface MessageCounts {
 }
 
 /** Up to here, in messages a shard and in milliseconds, everything is counted; what lies beyond is estimated. */
-const COUNTED = 50_000
+const MOST_COUNTED = 50_000
 const COUNTING_TIME = 500
 
-/** An estimate samples this many places, and this many messages at each. */
-const SAMPLES = 32
+/**
+ * An estimate reads this many messages at the beginning of each of so many stretches of time, and takes the rest of a
+ * stretch to be as dense. Where most is taken so it looks more closely, a few stretches at a time, until that changes the
+ * whole by less than a hundredth.
+ */
+const STRETCHES = 32
 const SAMPLE = 100
+const REFINED_AT_ONCE = 16
+const REFINEMENTS = 20
+const CLOSE_ENOUGH = 0.01
 
 /** A count that read more messages than this is kept for a while, in milliseconds. */
 const CHEAP = 1_000
@@ -27,7 +34,7 @@ const KEPT = 3_000
 
 const NONE: MessageCounts = { active: 0, inactive: 0, delayed: 0 }
 
-export function counter({ lane, clock }: Pick<Shared, 'lane' | 'clock'>): Messages['count'] {
+export function counter({ lane, clock }: Pick<Shared, 'lane' | 'clock'>, most = MOST_COUNTED): Messages['count'] {
   const kept = new Map<string, { until: Instant; counts: MessageCounts }>()
 
   return async (queue) => {
@@ -45,8 +52,8 @@ export function counter({ lane, clock }: Pick<Shared, 'lane' | 'clock'>): Messag
     const startedAt = clock.now()
     let counts = NONE
     let from = keyAt(oldestAlive(queue, now))
-    for (let counted = 0; counted < COUNTED && clock.now() - startedAt < COUNTING_TIME;) {
-      const page = await lane.survey(partition, { from, to: LAST_KEY, limit: COUNTED - counted, consistent: true })
+    for (let counted = 0; counted < most && clock.now() - startedAt < COUNTING_TIME;) {
+      const page = await lane.survey(partition, { from, to: LAST_KEY, limit: most - counted, consistent: true })
       counts = sum(counts, tally(page.states, now))
       if (page.next === undefined) return counts
       counted += page.states.length
@@ -56,25 +63,61 @@ export function counter({ lane, clock }: Pick<Shared, 'lane' | 'clock'>): Messag
   }
 }
 
-/** Counts what lies from a key on by the density at places spread evenly over its time. */
+/** A stretch of a lane's time: what was counted in it, and what of it was not read. */
+interface Stretch {
+  readonly counted: MessageCounts
+  /** What the part that was not read probably holds. */
+  readonly guessed: MessageCounts
+  /** The next key, and the instants that are left. */
+  readonly unread?: { readonly from: string; readonly opens: Instant; readonly closes: Instant }
+}
+
+/** Estimates what lies from a key on. */
 async function estimate(lane: Lane, partition: string, from: string, now: Instant): Promise<MessageCounts> {
-  const begin = instantOfKey(from)
   const end = await lane.survey(partition, { from, to: LAST_KEY, limit: 1, consistent: false, isBackwards: true })
   const [newest] = end.states
   if (!newest) return NONE
-  const width = (newest.visibleAt + 1 - begin) / SAMPLES
-  const windows = Array.from({ length: SAMPLES }, async (_, index) => {
-    const opens = Math.floor(begin + index * width)
-    const closes = Math.floor(begin + (index + 1) * width) - 1
-    const range = { from: index === 0 ? from : keyAt(opens), to: keyAfter(closes), limit: SAMPLE, consistent: false }
+
+  async function measure(from: string, opens: Instant, closes: Instant): Promise<Stretch> {
+    const range = { from, to: keyAfter(closes), limit: SAMPLE, consistent: false }
     const { states, next } = await lane.survey(partition, range)
-    const seen = tally(states, now)
+    const counted = tally(states, now)
     const last = states.at(-1)
-    if (next === undefined || !last) return seen
-    return scaled(seen, Math.max(1, (closes + 1 - opens) / (last.visibleAt + 1 - opens)))
-  })
-  return (await Promise.all(windows)).reduce(sum, NONE)
+    if (next === undefined || !last) return { counted, guessed: NONE }
+    const guessed = scaled(counted, (closes - last.visibleAt) / (last.visibleAt + 1 - opens))
+    return { counted, guessed, unread: { from: next, opens: last.visibleAt, closes } }
+  }
+
+  const split = (from: string, opens: Instant, closes: Instant, parts: number): Promise<Stretch[]> => {
+    const width = (closes + 1 - opens) / parts
+    const bounds = Array.from({ length: parts + 1 }, (_, index) => Math.floor(opens + index * width))
+    const cuts = [...new Set(bounds)]
+    return Promise.all(
+      cuts.slice(1).map((cut, index) => {
+        const begin = cuts[index] ?? opens
+        return measure(index === 0 ? from : keyAt(begin), begin, cut - 1)
+      }),
+    )
+  }
+
+  const refine = async ({ counted, unread }: Stretch): Promise<Stretch[]> =>
+    unread ? [{ counted, guessed: NONE }, ...(await split(unread.from, unread.opens, unread.closes, 2))] : []
+
+  let stretches = await split(from, instantOfKey(from), newest.visibleAt, STRETCHES)
+  for (let round = 0, before = Infinity; round < REFINEMENTS; round++) {
+    const whole = total(sumOf(stretches))
+    if (Math.abs(whole - before) <= CLOSE_ENOUGH * whole) break
+    before = whole
+    stretches = stretches.toSorted((a, b) => total(b.guessed) - total(a.guessed))
+    const vaguest = stretches.slice(0, REFINED_AT_ONCE).filter(({ unread }) => unread)
+    const refined = await Promise.all(vaguest.map(refine))
+    stretches = [...stretches.filter((stretch) => !vaguest.includes(stretch)), ...refined.flat()]
+  }
+  return sumOf(stretches)
 }
+
+const sumOf = (stretches: readonly Stretch[]): MessageCounts =>
+  stretches.flatMap(({ counted, guessed }) => [counted, guessed]).reduce(sum, NONE)
 
 function tally(states: readonly MessageState[], now: Instant): MessageCounts {
   const alive = states.filter(({ endsAt }) => endsAt > now)

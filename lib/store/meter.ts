@@ -7,19 +7,25 @@ export interface Usage {
   calls: number
 }
 
-const current = new AsyncLocalStorage<Usage>()
+interface Scope {
+  readonly usage: Usage
+  readonly outer: Scope | undefined
+}
 
-/** Runs `work` and tells beside its result what it consumed. What `work` throws passes through; `usage` counts all the same. */
-export const metered = <Result>(usage: Usage, work: () => Promise<Result>): Promise<Result> => current.run(usage, work)
+const current = new AsyncLocalStorage<Scope>()
+
+/** Runs `work`, and adds to `usage` what it consumes, whether it succeeds or not. What encloses it counts that too. */
+export const metered = <Result>(usage: Usage, work: () => Promise<Result>): Promise<Result> =>
+  current.run({ usage, outer: current.getStore() }, work)
 
 export const noUsage = (): Usage => ({ readUnits: 0, writeUnits: 0, calls: 0 })
 
 const note = (readUnits: number, writeUnits: number): void => {
-  const usage = current.getStore()
-  if (!usage) return
-  usage.readUnits += readUnits
-  usage.writeUnits += writeUnits
-  usage.calls++
+  for (let scope = current.getStore(); scope; scope = scope.outer) {
+    scope.usage.readUnits += readUnits
+    scope.usage.writeUnits += writeUnits
+    scope.usage.calls++
+  }
 }
 
 export const noteRead = (units: number): void => note(units, 0)

@@ -75,9 +75,9 @@ async function settled(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** Resolves once somebody sleeps: whatever they did before is done. */
-export async function untilAsleep(clock: ManualClock): Promise<void> {
-  while (clock.sleepers === 0) await new Promise((resolve) => setImmediate(resolve))
+/** Resolves once so many sleep: whatever they did before is done. */
+export async function untilAsleep(clock: ManualClock, sleepers = 1): Promise<void> {
+  while (clock.sleepers < sleepers) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** What a call that waits comes to. Time passes, in steps, only while somebody sleeps, so work itself takes none. */

@@ -68,7 +68,7 @@ export default defineConfig(
   forbid(['functions/**'], ['/client-dynamodb', 'lib/store alone knows DynamoDB.'], cdk, test),
   forbid(
     ['cdk/**'],
-    ['lib/(?!names|tables)', 'cdk/ shares names and tables with the functions, nothing that runs.'],
+    ['(^|/)lib/(?!names|tables)', 'cdk/ shares names and tables with the functions, nothing that runs.'],
     functions,
     test,
   ),

@@ -1,0 +1,231 @@
+import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import { Match, Template } from 'aws-cdk-lib/assertions'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { CmqService, type CmqServiceProps } from '../../cdk/cmq-service.ts'
+import { tableVariables } from '../../lib/names.ts'
+import { type Table, tables } from '../../lib/tables.ts'
+
+const outdir = mkdtempSync(join(tmpdir(), 'cmq-service-'))
+afterAll(() => rmSync(outdir, { recursive: true }))
+
+function deployed(props?: CmqServiceProps, stackName = 'cmq') {
+  const stack = new Stack(new App({ outdir }), stackName)
+  const service = new CmqService(stack, 'Default', props)
+  const template = Template.fromStack(stack)
+  const logicalId = (resource: { node: { defaultChild?: unknown } }): string =>
+    stack.resolve((resource.node.defaultChild as { ref: unknown }).ref).Ref
+  return { stack, service, template, logicalId }
+}
+
+const byDefault = deployed()
+
+describe('the tables', () => {
+  const { service, template, logicalId } = byDefault
+
+  it.each(Object.keys(tables) as Table[])('%s is on demand, with its keys and its TTL', (table) => {
+    expect(template.toJSON().Resources[logicalId(service.tables[table])]).toMatchObject({
+      Type: 'AWS::DynamoDB::Table',
+      Properties: {
+        BillingMode: 'PAY_PER_REQUEST',
+        AttributeDefinitions: [
+          { AttributeName: 'pk', AttributeType: 'S' },
+          { AttributeName: 'sk', AttributeType: 'S' },
+        ],
+        KeySchema: [
+          { AttributeName: 'pk', KeyType: 'HASH' },
+          { AttributeName: 'sk', KeyType: 'RANGE' },
+        ],
+        TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+      },
+    })
+  })
+
+  it('are three, without an index or a stream', () => {
+    template.resourceCountIs('AWS::DynamoDB::Table', 3)
+    template.allResourcesProperties('AWS::DynamoDB::Table', {
+      GlobalSecondaryIndexes: Match.absent(),
+      LocalSecondaryIndexes: Match.absent(),
+      StreamSpecification: Match.absent(),
+    })
+  })
+
+  it('can be restored to a point in time where that brings nothing back: the registry alone', () => {
+    const restorable = (table: Table) =>
+      template.toJSON().Resources[logicalId(service.tables[table])].Properties.PointInTimeRecoverySpecification
+        .PointInTimeRecoveryEnabled
+    expect(restorable('registry')).toBe(true)
+    expect(restorable('messages')).toBe(false)
+    expect(restorable('bodies')).toBe(false)
+  })
+})
+
+describe('what is kept when the stack is deleted', () => {
+  const stateful = ['AWS::DynamoDB::Table', 'AWS::SecretsManager::Secret', 'AWS::Logs::LogGroup']
+
+  it.each(stateful)('by default, each %s', (type) => {
+    byDefault.template.allResources(type, { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' })
+  })
+
+  it('by default, tables are protected from deletion by hand too', () => {
+    byDefault.template.allResourcesProperties('AWS::DynamoDB::Table', { DeletionProtectionEnabled: true })
+  })
+
+  it('nothing, when it is to be destroyed', () => {
+    const { template } = deployed({ removalPolicy: RemovalPolicy.DESTROY })
+    for (const type of stateful) template.allResources(type, { DeletionPolicy: 'Delete' })
+    template.allResourcesProperties('AWS::DynamoDB::Table', { DeletionProtectionEnabled: false })
+  })
+})
+
+describe('the function', () => {
+  const { service, template, logicalId } = byDefault
+  const ref = (resource: Parameters<typeof logicalId>[0]) => ({ Ref: logicalId(resource) })
+
+  it('is the only one, and runs on Node 24 and arm64 within the time limit of the gateway', () => {
+    template.resourceCountIs('AWS::Lambda::Function', 1)
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      Handler: 'index.handler',
+      Timeout: 30,
+      MemorySize: 512,
+    })
+  })
+
+  it('is told its tables and its secret, and no setting that was not given', () => {
+    const { Properties } = template.toJSON().Resources[logicalId(service.apiFunction)]
+    expect(Properties.Environment.Variables).toEqual({
+      POWERTOOLS_LOG_LEVEL: 'INFO',
+      CMQ_SECRET_ARN: ref(service.secret),
+      [tableVariables.registry]: ref(service.tables.registry),
+      [tableVariables.messages]: ref(service.tables.messages),
+      [tableVariables.bodies]: ref(service.tables.bodies),
+    })
+  })
+
+  it('writes to a log group that forgets after a month', () => {
+    const [logGroup] = Object.keys(
+      template.findResources('AWS::Logs::LogGroup', { Properties: { RetentionInDays: 30 } }),
+    )
+    template.hasResourceProperties('AWS::Lambda::Function', { LoggingConfig: { LogGroup: { Ref: logGroup } } })
+  })
+
+  it('may do what its code does with each table, read its secret and write its log: nothing else, nowhere else', () => {
+    const [logGroup] = Object.keys(template.findResources('AWS::Logs::LogGroup'))
+    const arn = (resource: Parameters<typeof logicalId>[0]) => ({ 'Fn::GetAtt': [logicalId(resource), 'Arn'] })
+    const policies = Object.values(template.findResources('AWS::IAM::Policy'))
+    expect(policies.flatMap(({ Properties }) => Properties.PolicyDocument.Statement)).toEqual([
+      {
+        Effect: 'Allow',
+        Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        Resource: { 'Fn::GetAtt': [logGroup, 'Arn'] },
+      },
+      { Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: ref(service.secret) },
+      {
+        Effect: 'Allow',
+        Action: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'].map((action) => `dynamodb:${action}`),
+        Resource: arn(service.tables.registry),
+      },
+      {
+        Effect: 'Allow',
+        Action: ['Query', 'BatchGetItem', 'PutItem', 'BatchWriteItem', 'UpdateItem', 'DeleteItem'].map(
+          (action) => `dynamodb:${action}`,
+        ),
+        Resource: arn(service.tables.messages),
+      },
+      {
+        Effect: 'Allow',
+        Action: ['dynamodb:BatchGetItem', 'dynamodb:BatchWriteItem'],
+        Resource: arn(service.tables.bodies),
+      },
+    ])
+    template.resourceCountIs('AWS::IAM::Role', 1)
+    template.allResourcesProperties('AWS::IAM::Role', { ManagedPolicyArns: Match.absent(), Policies: Match.absent() })
+  })
+
+  it('takes settings, another size and another retention', () => {
+    const { template } = deployed({ longestWait: Duration.seconds(10), memorySize: 1024, logRetention: 3 })
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      MemorySize: 1024,
+      Environment: { Variables: { CMQ_LONGEST_WAIT_SECONDS: '10' } },
+    })
+    template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 3 })
+  })
+})
+
+describe('the API', () => {
+  const { service, template, logicalId } = byDefault
+
+  it('passes every method and path to the function, as events of format 2.0', () => {
+    template.resourceCountIs('AWS::ApiGatewayV2::Route', 1)
+    template.hasResourceProperties('AWS::ApiGatewayV2::Route', { RouteKey: '$default', AuthorizationType: 'NONE' })
+    template.hasResourceProperties('AWS::ApiGatewayV2::Integration', {
+      IntegrationType: 'AWS_PROXY',
+      IntegrationUri: { 'Fn::GetAtt': [logicalId(service.apiFunction), 'Arn'] },
+      PayloadFormatVersion: '2.0',
+    })
+  })
+
+  it('has one stage, which adds nothing to the path', () => {
+    template.resourceCountIs('AWS::ApiGatewayV2::Stage', 1)
+    template.hasResourceProperties('AWS::ApiGatewayV2::Stage', { StageName: '$default', AutoDeploy: true })
+  })
+
+  it('alone may invoke the function', () => {
+    template.resourceCountIs('AWS::Lambda::Permission', 1)
+    template.hasResourceProperties('AWS::Lambda::Permission', {
+      Principal: 'apigateway.amazonaws.com',
+      SourceArn: { 'Fn::Join': ['', Match.arrayWith([{ Ref: logicalId(service.httpApi) }])] },
+    })
+  })
+})
+
+describe('the key pair', () => {
+  const { template } = byDefault
+
+  it('has a SecretId of the template and a key that Secrets Manager makes', () => {
+    template.hasResourceProperties('AWS::SecretsManager::Secret', {
+      SecretString: Match.absent(),
+      GenerateSecretString: {
+        SecretStringTemplate: Match.stringLikeRegexp('^{"secretId":"AKID[0-9a-f]{32}"}$'),
+        GenerateStringKey: 'secretKey',
+        PasswordLength: 32,
+        ExcludePunctuation: true,
+      },
+    })
+  })
+
+  it('stays the same when the stack is made again, and is another in another stack', () => {
+    const secret = (stackName: string) => deployed({}, stackName).template.findResources('AWS::SecretsManager::Secret')
+    expect(secret('cmq')).toEqual(template.findResources('AWS::SecretsManager::Secret'))
+    expect(secret('cmq-test')).not.toEqual(secret('cmq'))
+  })
+
+  it('is nowhere resolved into the template', () => {
+    expect(JSON.stringify(template.toJSON())).not.toContain('{{resolve:')
+  })
+})
+
+describe('the outputs', () => {
+  const { stack, service, template, logicalId } = byDefault
+
+  it('are the endpoint, the secret, and the command that reads it', () => {
+    const outputs = template.toJSON().Outputs
+    expect(Object.keys(outputs)).toEqual(['Endpoint', 'SecretArn', 'ReadSecret'])
+    expect(outputs.Endpoint.Value).toEqual({
+      'Fn::Join': ['', [{ 'Fn::GetAtt': [logicalId(service.httpApi), 'ApiEndpoint'] }, '/v2/index.php']],
+    })
+    expect(outputs.Endpoint.Value).toEqual(stack.resolve(service.endpoint))
+    expect(outputs.SecretArn.Value).toEqual({ Ref: logicalId(service.secret) })
+    expect(outputs.ReadSecret.Value['Fn::Join'][1]).toEqual([
+      'aws secretsmanager get-secret-value --region ',
+      { Ref: 'AWS::Region' },
+      ' --secret-id ',
+      { Ref: logicalId(service.secret) },
+      ' --query SecretString --output text',
+    ])
+  })
+})

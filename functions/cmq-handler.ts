@@ -74,7 +74,7 @@ export function cmqHandler<Schema extends Params>({ params, run }: Action<Schema
         action,
         startedAt,
         now: () => services.clock.now(),
-        signal: invocation.signal ?? never,
+        signal: invocation.signal ?? new AbortController().signal,
       }
       const fields = await run(readParams(params, request.values), call)
       return answer(invocation.awsRequestId, fields)
@@ -87,8 +87,6 @@ export function cmqHandler<Schema extends Params>({ params, run }: Action<Schema
     return metered(usage, () => chain(event, found))
   }
 }
-
-const never = new AbortController().signal
 
 /** One line a request, whatever became of it. */
 const log: Chain = {

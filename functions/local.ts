@@ -4,7 +4,7 @@ import { onlyKey } from '../lib/keys.ts'
 import { ownDirectory } from '../lib/local/data-directory.ts'
 import { startEngine } from '../lib/local/engine.ts'
 import { serve } from '../lib/local/gateway.ts'
-import { LocalError } from '../lib/local/local-error.ts'
+import { firstLine, LocalError } from '../lib/local/local-error.ts'
 import { readOptions, usage, type LocalOptions } from '../lib/local/options.ts'
 import { refusal } from '../lib/protocol/envelope.ts'
 import { createTables } from '../lib/store/create-tables.ts'
@@ -22,7 +22,16 @@ const tableNames = { registry: 'cmq-registry', messages: 'cmq-messages', bodies:
 /** Milliseconds for one attempt at the engine: nothing is lost on the way to it, but a busy machine is slow. */
 const ATTEMPT_TIMEOUT = 10_000
 
+/** Milliseconds in which a DynamoDB that is not ours has to answer for the first time. */
+const FIRST_ANSWER_TIMEOUT = 5_000
+
 const SWEEP_EVERY = 60_000
+
+/** Two signals that come within as many milliseconds are one: npm passes on the Ctrl-C that the terminal sent to all. */
+const SAME_SIGNAL = 500
+
+/** What runs, in the order of its start: it ends in reverse. */
+type Parts = { end(): Promise<void> }[]
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2), process.env)
@@ -30,14 +39,13 @@ async function main(): Promise<void> {
   const settings = settingsOf(process.env)
   if (!options.verbose) logger.setLogLevel('WARN')
 
-  const parts: { end(): Promise<void> }[] = []
+  const parts: Parts = []
   const end = async () => {
     for (let part = parts.pop(); part; part = parts.pop()) await part.end()
   }
-  endOnSignal(end)
+  const ending = endOnSignal(end)
   try {
     const store = await openStore(options, parts)
-    await createTables(store.client, tableNames)
     parts.push(startSweeping(database(store.client, systemClock)))
     const services = createServices({ ...store, tableNames, settings, keys: onlyKey(options) })
     const gateway = await serve((event, context) => api(event, { ...context, services }), {
@@ -48,22 +56,44 @@ async function main(): Promise<void> {
     parts.push({ end: gateway.close })
     console.log(`${howToCall(gateway.url, options)}\nCMQ listening on ${gateway.url}`)
   } catch (error) {
+    // What was still starting fails when it is ended, and that is no news.
+    if (ending.aborted) return
     await end()
     throw error
   }
 }
 
-/** The DynamoDB to use, started and owned by this process unless another one was named. */
-async function openStore({ dynamodb, directory }: LocalOptions, parts: { end(): Promise<void> }[]) {
-  if (dynamodb !== undefined)
+/** The DynamoDB to use, with its tables: started and owned by this process, unless another one was named. */
+async function openStore({ dynamodb, directory }: LocalOptions, parts: Parts) {
+  if (dynamodb !== undefined) {
+    await reach(dynamodb)
     return { client: connect({ endpoint: dynamodb, attemptTimeout: ATTEMPT_TIMEOUT }), isAlone: false }
+  }
   const owned = directory === undefined ? undefined : await ownDirectory(directory)
   if (owned) parts.push({ end: owned.release })
-  const engine = await startEngine(owned ? { databaseFile: owned.databaseFile } : {})
-  parts.push({ end: engine.stop })
+  const starting = startEngine(owned ? { databaseFile: owned.databaseFile } : {})
+  // Noted before it has started: the directory is not given up while an engine starts in it.
+  parts.push({ end: () => starting.then(({ stop }) => stop()).catch(() => {}) })
+  const engine = await starting
   await owned?.noteEngine(engine.pid)
-  void engine.ended.then((reason) => fail(new LocalError(`${engine.kind} ended by itself: ${reason}`)))
-  return { client: connect({ endpoint: engine.endpoint, attemptTimeout: ATTEMPT_TIMEOUT }), isAlone: true }
+  void engine.ended.then((reason) => fail(new LocalError(reason)))
+  const client = connect({ endpoint: engine.endpoint, attemptTimeout: ATTEMPT_TIMEOUT })
+  await createTables(client, tableNames)
+  return { client, isAlone: true }
+}
+
+/** Makes the tables in a DynamoDB that is not ours: it may be down, slow, or something else. */
+async function reach(endpoint: string): Promise<void> {
+  const client = connect({ endpoint, attemptTimeout: FIRST_ANSWER_TIMEOUT })
+  try {
+    await createTables(client, tableNames)
+  } catch (error) {
+    const isLate = (error as NodeJS.ErrnoException).code === 'ETIMEDOUT'
+    const reason = isLate ? `no answer within ${FIRST_ANSWER_TIMEOUT / 1000} s` : firstLine(error)
+    throw new LocalError(`cannot use the DynamoDB at ${endpoint}: ${reason}`)
+  } finally {
+    client.destroy()
+  }
 }
 
 /** Removes what has expired, every minute: what TTL does in the cloud. */
@@ -106,15 +136,18 @@ function settingsOf(environment: NodeJS.ProcessEnv): Settings {
   }
 }
 
-/** Ends everything in reverse order, once; whoever asks a second time does not want to wait. */
-function endOnSignal(end: () => Promise<void>): void {
-  let isEnding = false
+/** Ends everything, once; whoever asks again later does not want to wait. Aborted as soon as the end has begun. */
+function endOnSignal(end: () => Promise<void>): AbortSignal {
+  const ending = new AbortController()
+  let askedAt = 0
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
-      if (isEnding) process.exit(1)
-      isEnding = true
+      if (ending.signal.aborted) return performance.now() - askedAt > SAME_SIGNAL ? process.exit(1) : undefined
+      askedAt = performance.now()
+      ending.abort()
       end().then(() => process.exit(0), fail)
     })
+  return ending.signal
 }
 
 /** What the user can mend is one line; what we must mend comes with its stack. */

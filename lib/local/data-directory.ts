@@ -1,6 +1,6 @@
 import { readFileSync, truncateSync } from 'node:fs'
-import { mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { firstLine, LocalError } from './local-error.ts'
@@ -138,9 +138,25 @@ async function replace(file: string, text: string) {
 
 /** The directory under its one true name: two ways to write it must not make two databases of it. */
 async function made(directory: string): Promise<string> {
-  await mkdir(directory, { recursive: true })
+  await make(resolve(directory))
   return realpath(directory)
 }
+
+/** Node's own recursive mkdir never returns from `/proc`, where a folder can neither be found nor made. */
+async function make(folder: string): Promise<void> {
+  if (await isFolder(folder)) return
+  if (dirname(folder) !== folder) await make(dirname(folder))
+  await mkdir(folder).catch(async (error: unknown) => {
+    // Another process may have made it in between.
+    if (!(await isFolder(folder))) throw error
+  })
+}
+
+const isFolder = (path: string) =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 
 /** Says in one line what is wrong with the directory: not writable, a file, no space left. */
 async function refusing<Result>(directory: string, action: () => Result | Promise<Result>): Promise<Result> {

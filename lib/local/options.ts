@@ -38,6 +38,8 @@ type Environment = Readonly<Record<string, string | undefined>>
 export function readOptions(args: readonly string[], environment: Environment): LocalOptions | undefined {
   const given = parse(args)
   if (given.help) return undefined
+  if (given.data === '') throw new LocalError('--data takes a directory')
+  if (given.host === '') throw new LocalError('--host takes an address')
   if (given.memory && given.data !== undefined) throw new LocalError('give --memory or --data, not both')
   if (given.dynamodb !== undefined && (given.memory || given.data !== undefined))
     throw new LocalError('--dynamodb keeps the messages elsewhere: leave --memory and --data out')

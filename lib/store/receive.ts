@@ -91,6 +91,10 @@ export function receiver(shared: Shared): Messages['receive'] {
         room,
         claimUntil: want.claimUntil,
         consistent: eager,
+      }).catch((error: unknown) => {
+        // What other shards gave is answered: nobody else will have it until its lease ends.
+        if (taken.length === 0) throw error
+        return []
       })
       taken.push(...messages.map((message) => ({ shard, message })))
       if (messages.length > 0 && shard >= queue.writeShards) retiringVisits.set(queue.id, 0)

@@ -47,18 +47,24 @@ const LONGEST_PAUSE = 1_000
 
 export function taker(lane: Lane, clock: Clock, ids: Ids, random: () => number): Taker {
   return async (take) => {
-    const { front, partition } = take
+    const { front } = take
     const taking = attempt(take)
-    if (clock.now() < front.contendedUntil) await taking.anywhere()
-    if (taking.taken.length === 0) await taking.again()
-    if (taking.hasRoom()) {
-      if (front.mayLookFully(clock.now()) && (await lane.winLook(partition, FULL_LOOK_EVERY))) front.lookFully()
-      await taking.fromFront()
-    }
     const { taken } = taking
+    await takeInTurn(take, taking).catch((error: unknown) => {
+      // What was taken before the failure is answered: nobody else will have it until its lease ends.
+      if (taken.length === 0) throw error
+    })
     if (taken.length > 0) front.pause = SHORTEST_PAUSE
     else front.emptyAt = clock.now()
     return taken.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+  }
+
+  async function takeInTurn({ front, partition }: Take, taking: ReturnType<typeof attempt>): Promise<void> {
+    if (clock.now() < front.contendedUntil) await taking.anywhere()
+    if (taking.taken.length === 0) await taking.again()
+    if (!taking.hasRoom()) return
+    if (front.mayLookFully(clock.now()) && (await lane.winLook(partition, FULL_LOOK_EVERY))) front.lookFully()
+    await taking.fromFront()
   }
 
   function attempt({ partition, front, visibilityTimeout, oldest, room: whole, claimUntil, consistent }: Take) {

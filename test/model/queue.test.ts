@@ -1,3 +1,4 @@
+import { env as environment } from 'node:process'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import type { Services } from '../../functions/services.ts'
@@ -39,6 +40,10 @@ interface Program {
 }
 
 const PROCESSES = 3
+
+/** `MODEL_RUNS=1000 npx vitest run test/model` looks longer. */
+const numRuns = Number(environment['MODEL_RUNS'] ?? 50)
+const effort = { numRuns, interruptAfterTimeLimit: 600 * numRuns }
 const process = fc.nat(PROCESSES - 1)
 const body: fc.Arbitrary<Body> = fc.record({
   size: fc.oneof(
@@ -229,22 +234,27 @@ async function drain(world: World, visibilityTimeout: number): Promise<void> {
 }
 
 describe('given producers and consumers in several processes, when they do whatever they like', () => {
-  it('then every promise of CMQ holds', async () => {
-    await fc.assert(fc.asyncProperty(program(fc.constant(undefined)), run), {
-      numRuns: 60,
-      interruptAfterTimeLimit: 30_000,
-    })
-  }, 120_000)
+  it(
+    'then every promise of CMQ holds',
+    async () => {
+      await fc.assert(fc.asyncProperty(program(fc.constant(undefined)), run), effort)
+    },
+    1_000 * numRuns + 60_000,
+  )
 
-  it('then every promise of CMQ holds although calls are throttled and answers get lost', async () => {
-    const fault = fc.constantFrom<(Fault | undefined)[]>(
-      undefined,
-      undefined,
-      undefined,
-      'throttled',
-      'lost before',
-      'lost after',
-    )
-    await fc.assert(fc.asyncProperty(program(fault), run), { numRuns: 60, interruptAfterTimeLimit: 30_000 })
-  }, 120_000)
+  it(
+    'then every promise of CMQ holds although calls are throttled and answers get lost',
+    async () => {
+      const fault = fc.constantFrom<(Fault | undefined)[]>(
+        undefined,
+        undefined,
+        undefined,
+        'throttled',
+        'lost before',
+        'lost after',
+      )
+      await fc.assert(fc.asyncProperty(program(fault), run), effort)
+    },
+    1_000 * numRuns + 60_000,
+  )
 })

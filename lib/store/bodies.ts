@@ -66,7 +66,8 @@ export function bodies(db: Database, table: string, clock: Clock, newBodyId: () 
     },
 
     async load(bodies) {
-      const large = bodies.filter((body) => 'bodyId' in body)
+      // Copies of a message share their body, and DynamoDB refuses to be asked for one item twice.
+      const large = [...new Map(bodies.flatMap((body) => ('bodyId' in body ? [[body.bodyId, body]] : []))).values()]
       let chunks = await read(large, false)
       // What an eventual read does not show yet, a consistent one does.
       const missing = large.filter((body) => textOf(body, chunks) === undefined)

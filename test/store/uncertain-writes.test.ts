@@ -148,6 +148,15 @@ describe('given a large body', () => {
   )
 })
 
+describe('given a large message of which a lost answer made two', () => {
+  it('when both are received in one call, then both have their body', async () => {
+    const { unlucky, other, ask } = await given('PutItemCommand', 'lost after')
+    const msgBody = 'x'.repeat(5_000)
+    await ask(unlucky, { ...send, msgBody })
+    expect(bodies(await ask(other, receiveAll))).toEqual([msgBody, msgBody])
+  })
+})
+
 describe('given the registry', () => {
   it.each<Fault>(['throttled', 'lost before', 'lost after'])(
     'when a creation is %s, then it succeeds',

@@ -136,9 +136,9 @@ const authenticate: Chain = {
     const { request, services } = context
     if (!request) return
     const { keys, settings, clock } = services
-    const secretId = request.values.get('secretid')
-    if (secretId === undefined) throw new CmqError('parameterMissing', 'SecretId')
-    if (!request.values.has('signature')) throw new CmqError('parameterMissing', 'Signature')
+    for (const name of ['SecretId', 'Signature', 'Timestamp'])
+      if (!request.values.has(name.toLowerCase())) throw new CmqError('parameterMissing', name)
+    const secretId = request.values.get('secretid') ?? ''
     if (!settings.anySecretId && !secretId.startsWith('AKID')) throw new CmqError('secretIdPrefixWrong')
     const key = await keys.find(secretId)
     if (!key) throw new CmqError('secretIdUnknown')

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { CmqError } from '../../lib/domain/errors.ts'
-import { withDefaults, newQueue, queueLimits } from '../../lib/domain/queue.ts'
+import { canonicalName, newQueue, queueLimits, withDefaults } from '../../lib/domain/queue.ts'
 import { queueName } from '../../lib/protocol/params.ts'
 import { queueAttributes } from '../../lib/protocol/queue-params.ts'
 import { cmqHandler } from '../cmq-handler.ts'
@@ -15,6 +15,7 @@ export const handler = cmqHandler({
   ) {
     const attributes = withDefaults(changes)
     const others = await queues.list(account, '')
+    if (others.some((other) => canonicalName(other.name) === canonicalName(name))) throw new CmqError('queueExists')
     if (others.length >= settings.maxQueues) throw new CmqError('tooManyQueues')
     const id = ids.resourceId('queue')
     const named = { account, name, id, laneId: ids.resourceId('lane', 16), changeId: id }

@@ -30,11 +30,17 @@ export const writeReceiptHandle = (handle: ReceiptHandle): string =>
 
 const FORM = /^(lane-[0-9a-z]{1,32}):(\d{1,4}):(\d{1,15}):([0-9a-f]{32}):([\w-]{1,64}):(\d{1,15})$/
 
-/** Throws `receiptHandleUnreadable` for what never was a handle of this service. Says nothing of whether it is valid. */
+/** What handles of CMQ are made of: plain numbers once, these characters today. */
+const ALPHABET = /^[\w%#:-]+$/
+
+/**
+ * Reads a handle of this service. Throws `receiptHandleInvalid` for what may be a handle of another one, and
+ * `receiptHandleUnreadable` for what never was a handle. Whether its lease still holds is another question.
+ */
 export function parseReceiptHandle(text: string): ReceiptHandle {
   const [, laneId, shard, visibleAt, messageId, leaseId, validUntil] = FORM.exec(text) ?? []
   if (laneId === undefined || messageId === undefined || leaseId === undefined)
-    throw new CmqError('receiptHandleUnreadable')
+    throw new CmqError(ALPHABET.test(text) ? 'receiptHandleInvalid' : 'receiptHandleUnreadable')
   return {
     laneId,
     shard: Number(shard),

@@ -78,10 +78,13 @@ describe('given messages in flight', () => {
     expect(await removeAll(handles)).toEqual(success())
   })
 
-  it('when none can be read, then each is told as it was sent', async () => {
-    const garbage = ['', '77', '中', 'a'.repeat(256)]
-    expect(await removeAll(garbage)).toEqual(none(...garbage.map(unreadable)))
-    expect(await removeAll([handles[0] ?? '', '77'])).toEqual(partly(unreadable('77')))
+  it('when none is of this service, then each is told as it was sent', async () => {
+    const [empty, foreign, garbage] = ['', 'a'.repeat(256), '中'] as const
+    expect(await removeAll([empty, foreign, garbage])).toEqual(
+      none(unreadable(empty), invalid(foreign), unreadable(garbage)),
+    )
+    // The documented sample.
+    expect(await removeAll([handles[0] ?? '', '77'])).toEqual(partly(invalid('77')))
   })
 
   it('when one is longer than 256 characters, then the call is refused and nothing is deleted', async () => {

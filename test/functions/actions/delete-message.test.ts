@@ -97,12 +97,16 @@ describe('given a receipt handle', () => {
     )
   })
 
-  it.each(['', '77', '1125899906842625', 'x'.repeat(256), '::::: ', '中', '\0', 'lane-a:0:0:0:0:0'])(
-    'when it is %j, then it cannot be read',
+  it.each(['77', '1125899906842625', 'x'.repeat(256), ':::::', 'lane-a:0:0:0:0:0'])(
+    'when it is %j, which another service may have given out, then it is invalid',
     async (receiptHandle) => {
-      expect(await remove({ receiptHandle })).toEqual(unreadable)
+      expect(await remove({ receiptHandle })).toEqual(handleIsInvalid)
     },
   )
+
+  it.each(['', '::::: ', 'a.b', '中', '\0'])('when it is %j, then it cannot be read', async (receiptHandle) => {
+    expect(await remove({ receiptHandle })).toEqual(unreadable)
+  })
 
   it('when it is longer than 256 characters, then it is out of range', async () => {
     expect(await remove({ receiptHandle: 'x'.repeat(257) })).toEqual(

@@ -27,7 +27,7 @@ const FIRST_ANSWER_TIMEOUT = 5_000
 
 const SWEEP_EVERY = 60_000
 
-/** Two signals that come within as many milliseconds are one: npm passes on the Ctrl-C that the terminal sent to all. */
+/** Two signals within as many milliseconds are one: npm passes on the Ctrl-C that the terminal sent to all. */
 const SAME_SIGNAL = 500
 
 /** What runs, in the order of its start: it ends in reverse. */
@@ -37,6 +37,8 @@ async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2), process.env)
   if (!options) return console.log(usage)
   const settings = settingsOf(process.env)
+  if (!settings.anySecretId && !options.secretId.startsWith('AKID'))
+    throw new LocalError('CMQ_SECRET_ID must begin with AKID, or CMQ_ANY_SECRET_ID must be on')
   if (!options.verbose) logger.setLogLevel('WARN')
 
   const parts: Parts = []
@@ -108,13 +110,9 @@ function startSweeping(db: Database) {
       await systemClock.sleep(SWEEP_EVERY, stopped.signal)
     }
   }
-  const sweeping = sweepAll()
-  return {
-    end: () => {
-      stopped.abort()
-      return sweeping
-    },
-  }
+  void sweepAll()
+  // Not waited for: it may have much to remove, or ask a DynamoDB that does not answer, and any step may be its last.
+  return { end: () => Promise.resolve(stopped.abort()) }
 }
 
 /** Three lines; a pair that only its owner knows is not shown. */

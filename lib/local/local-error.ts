@@ -8,5 +8,8 @@ export class LocalError extends Error {
 
 /** What went wrong, in the system's words and in one line: `EACCES: permission denied, mkdir '/data'`. */
 export function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n', 1).join('')
+  if (!(error instanceof Error)) return String(error).split('\n', 1).join('')
+  // A name with several addresses, none of which answers, fails without a message.
+  const { message, code = error.name } = error as NodeJS.ErrnoException
+  return (message || code).split('\n', 1).join('')
 }

@@ -3,9 +3,9 @@
  * All have a text partition key `pk`, a text sort key `sk`, and a TTL on `expiresAt` (epoch seconds); none has an index.
  */
 export const tables = {
-  /** What changes seldom and is looked up by name: queues, and the `look` marks of their shards. */
+  /** What changes seldom and is looked up by name: queues. */
   registry: { holds: 'queues', pointInTimeRecovery: true },
-  /** Messages in the order in which they may be received. Restoring them would bring back what was deleted. */
+  /** Messages in the order in which they may be received, and the `look` mark of each shard. Restoring them would bring back what was deleted. */
   messages: { holds: 'messages', pointInTimeRecovery: false },
   /** Bodies too large for their message's item, in chunks. Written once, never updated, removed by TTL alone. */
   bodies: { holds: 'bodies', pointInTimeRecovery: false },

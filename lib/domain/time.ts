@@ -13,5 +13,9 @@ export interface Clock {
 
 export const after = (instant: Instant, seconds: Seconds): Instant => instant + seconds * 1000
 
+/** Whether `then` was less than so many milliseconds ago. What lies ahead was not: the clock has stepped back since. */
+export const isWithin = (then: Instant, now: Instant, milliseconds: number): boolean =>
+  now >= then && now - then < milliseconds
+
 /** As CMQ's answers and DynamoDB's TTL say it: whole epoch seconds. */
 export const inSeconds = (instant: Instant): number => Math.floor(instant / 1000)

@@ -1,5 +1,6 @@
-import type { Instant } from '../domain/time.ts'
+import { isWithin, type Instant } from '../domain/time.ts'
 import { instantOfKey, keyAt } from './lane.ts'
+import { newPace, type Pace } from './pace.ts'
 
 /**
  * What one process knows of one shard: a key before which nothing can be ready, except the messages that it remembers
@@ -11,45 +12,44 @@ import { instantOfKey, keyAt } from './lane.ts'
  */
 export interface Front {
   /** Where a look at `now` begins: the front, or a mark whose turn it is. */
-  begin(now: Instant): Beginning
-  /** Everything from `from` to before `to` is held or gone; the look had begun at `look`. */
-  passed(look: Beginning, to: string): void
-  /** The message at `key` is ready and was left to others. */
-  leftReady(key: string): void
-  /** Nothing but held messages from where the look began up to `now`, or up to one that was left ready. */
-  finished(look: Beginning): void
+  begin(now: Instant): Look
+  /** Everything from where the look began to before `to` is held or gone. */
+  passed(look: Look, to: string, consistent: boolean): void
+  /** From `key` on there may be something ready: it was left to others, or not read. */
+  stopAt(key: string): void
+  /** The look went up to `now`, or to where the front was stopped. */
+  finished(look: Look): void
   /** Hides a message until its lease ends; then it is looked at again. */
   hold(key: string, until: Instant): void
   isHeld(key: string, now: Instant): boolean
-  forget(key: string): void
-  /** Up to `count` held messages whose leases have ended, the first in order; empty when there is none. */
+  /** These messages are gone, or over. */
+  forget(keys: readonly string[]): void
+  /** Forgets what is held between two keys, both included, and not among those that a look has found there. */
+  keepOnly(found: ReadonlySet<string>, from: string, to: string): void
+  /** Up to `count` messages before the front whose leases have ended, in order. */
   due(now: Instant, count: number): readonly string[]
   /** How many held messages lie between two keys, both included. */
   heldBetween(from: string, to: string): number
-  /** Whether as many messages are in flight as one process is ready to remember. */
-  isCrowded(): boolean
-  /** A message was put by this very process: it is found at once, wherever the front is. */
-  landed(key: string): void
+  /** Whether as many messages seem to be in flight as one process is ready to remember. */
+  isCrowded(now: Instant): boolean
+  /** Forgets everything, where much of it may be gone by now; false when it did so a moment ago. */
+  startAnew(now: Instant): boolean
   /** Whether it is time to ask for the look at the whole shard that one process makes every minute. */
   mayLookFully(now: Instant): boolean
   /** Makes the next look a full one. */
   lookFully(): void
-  /** When a look last found nothing, so that waiting consumers of one process share their looks. */
-  emptyAt: Instant
-  /** Until when looks begin at random places, since other processes take what lies in front. */
-  contendedUntil: Instant
-  /** How far from the front, in milliseconds, those places lie at most. */
-  reach: number
-  /** Milliseconds that a waiting consumer pauses between two looks. */
-  pause: number
+  /** A message was put by this very process: it is found at once, wherever the front is. */
+  landed(key: string): void
 }
 
-export interface Beginning {
+/** One look at a shard. */
+export interface Look {
   readonly at: Instant
   /** Empty: at the lower bound of the lane. */
   readonly from: string
   /** The front as it was: what is read before it is read for what landed late. */
   readonly front: string
+  readonly isFull: boolean
   readonly marks: readonly Mark[]
 }
 
@@ -64,74 +64,84 @@ interface Mark {
 const SETTLING = 250
 
 /** How old what an eventually consistent read shows may be, in milliseconds. */
-const STALE = 1_000
+export const STALE = 1_000
 
 /** How often a process looks at the whole shard by itself, and how often one of all processes does, in milliseconds. */
 const OWN_FULL_LOOK_EVERY = 15 * 60_000
 export const FULL_LOOK_EVERY = 60_000
 
 /** How many leases of one shard a process remembers. A shard with more in flight refuses to be received from. */
-export const CROWDED = 50_000
+const CROWDED = 50_000
 
-export const SHORTEST_PAUSE = 100
+/** How often a process that is crowded looks whether that is still so, in milliseconds. */
+const ANEW_EVERY = 60_000
+
+/** From how many keys on it is faster to sift the whole list than to take them out one by one. */
+const MANY = 50
 
 export function newFront(crowded = CROWDED): Front {
   let key = ''
   const marks: Mark[] = [
-    { every: 2_000, behind: 4_000 + STALE, key: '', lookedAt: 0 },
-    { every: 10_000, behind: 10_000 + STALE, key: '', lookedAt: 0 },
-    { every: OWN_FULL_LOOK_EVERY, behind: Infinity, key: '', lookedAt: 0 },
+    { every: 2_000, behind: 4_000 + STALE, key: '', lookedAt: -Infinity },
+    { every: 10_000, behind: 10_000 + STALE, key: '', lookedAt: -Infinity },
+    { every: OWN_FULL_LOOK_EVERY, behind: Infinity, key: '', lookedAt: -Infinity },
   ]
   const until = new Map<string, Instant>()
-  const order: string[] = []
-  const ends: [until: Instant, key: string][] = []
-  const ended: string[] = []
+  /** All that is held, in order of the keys; those whose leases have ended; and the ends, the earliest on top. */
+  let order: string[] = []
+  let ended: string[] = []
+  let ends: Timed[] = []
   let askedAt: Instant | undefined
+  let anewAt = -Infinity
 
-  function drop(held: string): void {
-    if (!until.delete(held)) return
-    removeSorted(order, held)
-    removeSorted(ended, held)
-  }
-
-  /** Moves leases that have ended to those to be looked at again. What lies past the front is read there anyway. */
   function expire(now: Instant): void {
     for (let top = ends[0]; top && top[0] <= now; top = ends[0]) {
       popHeap(ends)
       const [end, held] = top
-      if (until.get(held) !== end) continue
-      if (held < key) insertSorted(ended, held)
-      else drop(held)
+      if (until.get(held) === end) insertSorted(ended, held)
     }
   }
 
-  /** Leases that were ended early leave their ends in the heap; once these are the most, it is made anew. */
-  function forgetOldEnds(): void {
-    ends.length = 0
-    for (const [held, end] of until) pushHeap(ends, [end, held])
+  function forget(keys: readonly string[]): void {
+    const known = keys.filter((held) => until.delete(held))
+    if (known.length > MANY) {
+      order = order.filter((held) => until.has(held))
+      ended = ended.filter((held) => until.has(held))
+    } else
+      for (const held of known) {
+        removeSorted(order, held)
+        removeSorted(ended, held)
+      }
+  }
+
+  function hold(held: string, end: Instant): void {
+    if (until.has(held)) removeSorted(ended, held)
+    else insertSorted(order, held)
+    until.set(held, end)
+    pushHeap(ends, [end, held])
+    // Leases that were ended early leave their ends in the heap; once these are the most, it is made anew.
+    if (ends.length > 2 * until.size + 1_000) {
+      ends = []
+      for (const [other, itsEnd] of until) pushHeap(ends, [itsEnd, other])
+    }
   }
 
   return {
-    emptyAt: 0,
-    contendedUntil: 0,
-    reach: Infinity,
-    pause: SHORTEST_PAUSE,
-
     begin(now) {
-      const turn = marks.filter((mark) => now - mark.lookedAt >= mark.every)
+      const turn = marks.filter((mark) => !isWithin(mark.lookedAt, now, mark.every))
       const from = turn.reduce((first, mark) => (mark.key < first ? mark.key : first), key)
-      return { at: now, from, front: key, marks: turn }
+      return { at: now, from, front: key, isFull: turn.some((mark) => mark.behind === Infinity), marks: turn }
     },
 
-    passed(look, to) {
-      const settled = keyAt(look.at - SETTLING)
+    passed(look, to, consistent) {
+      const settled = keyAt(look.at - SETTLING - (consistent ? 0 : STALE))
       const reached = to < settled ? to : settled
       // A look that began behind the present front says nothing of what lies between the two.
       if (look.from <= key && reached > key) key = reached
     },
 
-    leftReady(left) {
-      if (left < key) key = left
+    stopAt(stop) {
+      if (stop < key) key = stop
     },
 
     finished(look) {
@@ -141,67 +151,83 @@ export function newFront(crowded = CROWDED): Front {
       }
     },
 
-    hold(held, end) {
-      if (until.has(held)) removeSorted(ended, held)
-      else insertSorted(order, held)
-      until.set(held, end)
-      pushHeap(ends, [end, held])
-      if (ends.length > 2 * until.size + 1_000) forgetOldEnds()
-    },
-
+    hold,
+    forget,
     isHeld: (held, now) => (until.get(held) ?? 0) > now,
 
-    forget: drop,
+    keepOnly(found, from, to) {
+      forget(order.slice(rank(order, from), rank(order, `${to}\0`)).filter((held) => !found.has(held)))
+    },
 
     due(now, count) {
       expire(now)
-      return ended.slice(0, count)
+      return ended.slice(0, Math.min(count, rank(ended, key)))
     },
 
     heldBetween: (from, to) => Math.max(0, rank(order, `${to}\0`) - rank(order, from)),
 
-    isCrowded: () => order.length >= crowded,
+    isCrowded(now) {
+      expire(now)
+      return order.length - ended.length >= crowded
+    },
+
+    startAnew(now) {
+      if (isWithin(anewAt, now, ANEW_EVERY)) return false
+      anewAt = now
+      key = ''
+      until.clear()
+      order = []
+      ended = []
+      ends = []
+      return true
+    },
 
     mayLookFully(now) {
       // The first look of a process is a full one by itself.
       askedAt ??= now
-      if (now - askedAt < FULL_LOOK_EVERY) return false
+      if (isWithin(askedAt, now, FULL_LOOK_EVERY)) return false
       askedAt = now
       return true
     },
 
     lookFully() {
-      for (const mark of marks) if (mark.behind === Infinity) mark.lookedAt = 0
+      for (const mark of marks) if (mark.behind === Infinity) mark.lookedAt = -Infinity
     },
 
     landed(landed) {
-      if (landed < key) this.hold(landed, instantOfKey(landed))
+      if (landed < key) hold(landed, instantOfKey(landed))
     },
   }
 }
 
-/** The fronts of the shards that this process reads. */
-export interface Fronts {
-  /** The front of a shard; a new one where nothing is known. */
-  of(partition: string): Front
-  /** The front of a shard that this process reads already. */
-  known(partition: string): Front | undefined
+/** What a process knows of a shard, and how it goes about it. */
+export interface Shard {
+  readonly front: Front
+  readonly pace: Pace
 }
 
-/** Of how many shards one process remembers the front. */
+/** The shards that this process reads. */
+export interface Shards {
+  /** One about which nothing is known yet is made. */
+  of(partition: string): Shard
+  /** One that this process reads already. */
+  known(partition: string): Shard | undefined
+}
+
+/** How many shards one process knows. */
 const KNOWN_SHARDS = 2_000
 
-export function newFronts(crowded = CROWDED): Fronts {
-  const fronts = new Map<string, Front>()
+export function newShards(crowded = CROWDED): Shards {
+  const shards = new Map<string, Shard>()
   return {
-    known: (partition) => fronts.get(partition),
+    known: (partition) => shards.get(partition),
     of(partition) {
-      const front = fronts.get(partition) ?? newFront(crowded)
+      const shard = shards.get(partition) ?? { front: newFront(crowded), pace: newPace() }
       // The one that was used longest ago stands first, and is the first to go.
-      fronts.delete(partition)
-      fronts.set(partition, front)
-      if (fronts.size > KNOWN_SHARDS) fronts.delete(fronts.keys().next().value ?? partition)
-      return front
+      shards.delete(partition)
+      shards.set(partition, shard)
+      if (shards.size > KNOWN_SHARDS) shards.delete(shards.keys().next().value ?? partition)
+      return shard
     },
   }
 }

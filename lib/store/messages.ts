@@ -1,12 +1,12 @@
 import type { LeasedMessage } from '../domain/message.ts'
 import type { Ids } from '../domain/ids.ts'
-import type { Queue } from '../domain/queue.ts'
+import { queueLimits, type Queue } from '../domain/queue.ts'
 import type { ReceiptHandle } from '../domain/receipt-handle.ts'
 import type { Clock, Instant, Seconds } from '../domain/time.ts'
 import { newBell, type Bell } from './bell.ts'
 import type { Bodies } from './bodies.ts'
 import { counter, type MessageCounts } from './counts.ts'
-import { newFronts, type Fronts } from './front.ts'
+import { newShards, type Shards } from './front.ts'
 import { keyOf, partitionOf, type Lane } from './lane.ts'
 import type { Queues } from './queues.ts'
 import { receiver } from './receive.ts'
@@ -54,13 +54,13 @@ export interface MessageStores {
 
 /** What the parts of the message store share: the stores, and what this process remembers. */
 export interface Shared extends MessageStores {
-  readonly fronts: Fronts
+  readonly shards: Shards
   readonly bell: Bell
 }
 
 export function messages(stores: MessageStores): Messages {
   const { lane, clock } = stores
-  const shared: Shared = { ...stores, fronts: newFronts(), bell: newBell(clock) }
+  const shared: Shared = { ...stores, shards: newShards(), bell: newBell(clock) }
 
   return {
     send: sender(shared),
@@ -68,11 +68,12 @@ export function messages(stores: MessageStores): Messages {
     count: counter(shared),
 
     async remove(queue, { laneId, shard, visibleAt, messageId, leaseId, validUntil }) {
-      if (laneId !== queue.laneId || shard >= queue.readShards || validUntil <= clock.now()) return false
+      // Not compared with the queue's shards: another process may know of more than this one's record says.
+      if (laneId !== queue.laneId || shard >= queueLimits.shards.max || validUntil <= clock.now()) return false
       const partition = partitionOf(laneId, shard)
       const key = keyOf({ visibleAt, id: messageId })
       const ended = await lane.end(partition, key, leaseId, validUntil)
-      if (ended) shared.fronts.known(partition)?.forget(key)
+      if (ended) shared.shards.known(partition)?.front.forget([key])
       return ended
     },
   }

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { CmqError } from '../domain/errors.ts'
 import { canonicalName, type Queue, type QueueChange } from '../domain/queue.ts'
-import { after, type Clock, type Instant, type Seconds } from '../domain/time.ts'
+import { isWithin, type Clock, type Instant, type Seconds } from '../domain/time.ts'
 import { attributesOf, numberIn, required, textIn, ttlOf } from './attributes.ts'
 import { settle, type Database, type Item } from './database.ts'
 
@@ -43,6 +43,9 @@ export interface ListedQueue {
 /** How long a process goes on with a record that it has read, in milliseconds. */
 export const CACHE_LIFETIME = 1_000
 
+/** What the clocks of processes may differ by in ordinary times, in milliseconds. */
+const SKEW = 50
+
 /** Records of how many queues a process keeps. */
 const CACHED = 10_000
 
@@ -69,7 +72,7 @@ export function queues(db: Database, table: string, clock: Clock, { isAlone }: Q
   /** Forgets the record here, and waits until every other process has. */
   async function spread({ account, name }: Queue): Promise<void> {
     cache.delete(cacheKey(account, name))
-    if (!isAlone) await clock.sleep(CACHE_LIFETIME)
+    if (!isAlone) await clock.sleep(CACHE_LIFETIME + SKEW)
     cache.delete(cacheKey(account, name))
   }
 
@@ -105,7 +108,7 @@ export function queues(db: Database, table: string, clock: Clock, { isAlone }: Q
       const key = cacheKey(account, name)
       const now = clock.now()
       const cached = cache.get(key)
-      if (cached && now - cached.readAt < CACHE_LIFETIME) return cached.queue
+      if (cached && isWithin(cached.readAt, now, CACHE_LIFETIME)) return cached.queue
       const queue = read(account, name)
       // The one that was put in first is the oldest, and the first to go.
       cache.delete(key)
@@ -133,6 +136,8 @@ export function queues(db: Database, table: string, clock: Clock, { isAlone }: Q
           ),
         (found) => found !== undefined && textIn(found, 'id') === queue.id,
       )
+      // A record of an earlier queue of this name may still be in the cache, and must not be used any more.
+      cache.delete(cacheKey(queue.account, queue.name))
       if (!outcome.won && outcome.found && isReleased(outcome.found)) throw new CmqError('queueNameInRelease')
       return outcome.won
     },
@@ -150,6 +155,8 @@ export function queues(db: Database, table: string, clock: Clock, { isAlone }: Q
 
     async remove(queue, freeAfter) {
       const key = keyOf(queue.account, queue.name)
+      // While others may still use the record, the name is not free: what they send would not reach a new queue.
+      const reserved = Math.max(freeAfter * 1000, isAlone ? 0 : CACHE_LIFETIME)
       const condition = {
         TableName: table,
         ConditionExpression: 'id = :id',
@@ -158,13 +165,13 @@ export function queues(db: Database, table: string, clock: Clock, { isAlone }: Q
       } as const
       const free = () => db.write(new DeleteItemCommand({ ...condition, Key: key }))
       const reserve = () => {
-        const freeAt = after(clock.now(), freeAfter)
+        const freeAt = clock.now() + reserved
         const Item = { ...key, ...attributesOf({ freeAt, expiresAt: ttlOf(freeAt) }) }
         return db.write(new PutItemCommand({ ...condition, Item }))
       }
       const { won } = await settle(
         clock,
-        () => (freeAfter > 0 ? reserve() : free()),
+        () => (reserved > 0 ? reserve() : free()),
         // Whoever has the name now, it is not the queue that was to be deleted.
         (found) => found === undefined || textIn(found, 'id') !== queue.id,
       )

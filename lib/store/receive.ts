@@ -1,7 +1,7 @@
-import { ANSWER_ROOM, givenBack, roomBeside, type LeasedMessage } from '../domain/message.ts'
+import { ANSWER_ROOM, givenBack, roomBeside, type LeasedMessage, type Room } from '../domain/message.ts'
 import { longestRetention, mayRetireShards, type Queue } from '../domain/queue.ts'
 import { receiptHandleOf } from '../domain/receipt-handle.ts'
-import { after, type Instant, type Seconds } from '../domain/time.ts'
+import { after, isWithin, type Instant, type Seconds } from '../domain/time.ts'
 import { keyAt, keyOf, LAST_KEY, partitionOf } from './lane.ts'
 import type { Messages, Received, Shared, Want } from './messages.ts'
 import { taker } from './take.ts'
@@ -14,6 +14,9 @@ const CLOCK_SKEW: Seconds = 60
  * before the queue shrank.
  */
 const RETIRING_EVERY = 3_000
+
+/** How often a process looks whether they may be given up, in milliseconds. */
+const RETIRE_EVERY = 30_000
 
 /** How many shards one call visits once it has something. */
 const SHARDS_A_CALL = 4
@@ -35,10 +38,11 @@ interface Taken {
 
 /** Receives: the same look again and again until something comes or the deadline passes. Waiting is not a second path. */
 export function receiver(shared: Shared): Messages['receive'] {
-  const { lane, bodies, queues, fronts, bell, clock, ids, random, report } = shared
-  const take = taker(lane, clock, ids, random)
-  const stays = notes<{ shard: number; until: Instant }>()
+  const { lane, bodies, queues, shards: known, bell, clock, ids, random, report } = shared
+  const take = taker(shared)
+  const stays = notes<{ shard: number; since: Instant }>()
   const retiringVisits = notes<Instant>()
+  const retiringTries = notes<Instant>()
 
   return async (queue, want) => {
     const first = beginning(queue)
@@ -50,7 +54,7 @@ export function receiver(shared: Shared): Messages['receive'] {
 
       // At most ten reads a second, however many shards there are: each pause looks at the next one.
       const next = (first + round) % current.writeShards
-      const { pause } = fronts.of(partitionOf(current.laneId, next))
+      const { pause } = known.of(partitionOf(current.laneId, next)).pace
       const left = want.until - clock.now()
       if (left <= 0 || want.signal.aborted) return []
       const rung = await bell.wait(current.laneId, Math.min(left, pause * (1 + 0.2 * random())), want.signal)
@@ -66,7 +70,7 @@ export function receiver(shared: Shared): Messages['receive'] {
   /** A random shard; or for a while the one that has much, since a look at a full shard wastes no read. */
   function beginning({ id, writeShards }: Queue): number {
     const stay = stays.get(id)
-    return stay && stay.shard < writeShards && clock.now() < stay.until
+    return stay && stay.shard < writeShards && isWithin(stay.since, clock.now(), STAYS_FOR)
       ? stay.shard
       : Math.floor(random() * writeShards)
   }
@@ -74,35 +78,47 @@ export function receiver(shared: Shared): Messages['receive'] {
   /** Takes from these shards in turn. A look that is not `eager` may be left to another waiting call of this process. */
   async function visit(queue: Queue, shards: readonly number[], want: Want, eager: boolean): Promise<readonly Taken[]> {
     const taken: Taken[] = []
+    const failures: unknown[] = []
     for (const [visited, shard] of shards.entries()) {
       const room = roomBeside(
         taken.map(({ message }) => message),
         { messages: want.count, bytes: ANSWER_ROOM },
       )
       if (room.messages === 0 || room.bytes <= 0 || (taken.length > 0 && visited >= SHARDS_A_CALL)) break
-      const partition = partitionOf(queue.laneId, shard)
-      const front = fronts.of(partition)
-      if (!eager && clock.now() - front.emptyAt < 0.9 * front.pause) continue
-      const messages = await take({
-        partition,
-        front,
-        visibilityTimeout: queue.attributes.visibilityTimeout,
-        oldest: oldestAlive(queue, clock.now()),
-        room,
-        claimUntil: want.claimUntil,
-        consistent: eager,
-      }).catch((error: unknown) => {
-        // What other shards gave is answered: nobody else will have it until its lease ends.
-        if (taken.length === 0) throw error
-        return []
-      })
-      taken.push(...messages.map((message) => ({ shard, message })))
-      if (messages.length > 0 && shard >= queue.writeShards) retiringVisits.set(queue.id, 0)
-      const now = clock.now()
-      if (messages.length === want.count && (stays.get(queue.id)?.until ?? 0) <= now)
-        stays.set(queue.id, { shard, until: now + STAYS_FOR })
+      if (clock.now() > want.claimUntil) break
+      if (!eager && known.of(partitionOf(queue.laneId, shard)).pace.isKnownEmpty(clock.now())) continue
+      try {
+        const messages = await visitOne(queue, shard, room, want, eager)
+        taken.push(...messages.map((message) => ({ shard, message })))
+      } catch (error) {
+        // One shard that fails does not keep back what the others have.
+        failures.push(error)
+      }
     }
+    if (failures.length === 0) return taken
+    const [error] = failures
+    if (taken.length === 0) throw error
+    report('a shard could not be looked at', { queue: queue.name, error })
     return taken
+  }
+
+  async function visitOne(queue: Queue, shard: number, room: Room, { count, claimUntil }: Want, eager: boolean) {
+    const now = clock.now()
+    const isRetiring = shard >= queue.writeShards
+    const partition = partitionOf(queue.laneId, shard)
+    const messages = await take({
+      partition,
+      shard: known.of(partition),
+      visibilityTimeout: queue.attributes.visibilityTimeout,
+      oldest: oldestAlive(queue, now),
+      room,
+      claimUntil,
+      consistent: eager && !isRetiring,
+    })
+    if (messages.length > 0 && isRetiring) retiringVisits.set(queue.id, -Infinity)
+    if (messages.length === count && !isWithin(stays.get(queue.id)?.since ?? -Infinity, now, STAYS_FOR))
+      stays.set(queue.id, { shard, since: now })
+    return messages
   }
 
   /**
@@ -111,23 +127,28 @@ export function receiver(shared: Shared): Messages['receive'] {
    */
   async function retiringShards(queue: Queue): Promise<readonly number[]> {
     const now = clock.now()
-    const { readShards, writeShards } = queue
-    if (readShards === writeShards || now - (retiringVisits.get(queue.id) ?? 0) < RETIRING_EVERY) return []
-    retiringVisits.set(queue.id, now)
+    const { id, readShards, writeShards } = queue
+    if (readShards === writeShards || isWithin(retiringVisits.get(id) ?? -Infinity, now, RETIRING_EVERY)) return []
+    retiringVisits.set(id, now)
     const retiring = Array.from({ length: readShards - writeShards }, (_, index) => writeShards + index)
-    if (!mayRetireShards(queue, now)) return retiring
-    const empty = await Promise.all(retiring.map((shard) => isEmpty(queue, shard)))
-    if (empty.includes(false)) return retiring
-    await queues.retireShards(queue, ids.leaseId())
-    return []
+    if (!mayRetireShards(queue, now) || isWithin(retiringTries.get(id) ?? -Infinity, now, RETIRE_EVERY)) return retiring
+    retiringTries.set(id, now)
+    try {
+      for (const shard of retiring) if (!(await isEmpty(queue, shard))) return retiring
+      await queues.retireShards(queue, ids.leaseId())
+      return []
+    } catch (error) {
+      report('the shards of a queue that shrank could not be given up', { queue: queue.name, error })
+      return retiring
+    }
   }
 
   async function isEmpty(queue: Queue, shard: number): Promise<boolean> {
     const now = clock.now()
     const partition = partitionOf(queue.laneId, shard)
     let from: string | undefined = keyAt(oldestAlive(queue, now))
-    while (from !== undefined) {
-      const page = await lane.survey(partition, { from, to: LAST_KEY, limit: 100, consistent: true })
+    for (let limit = 1; from !== undefined; limit = 100) {
+      const page = await lane.survey(partition, { from, to: LAST_KEY, limit, consistent: true })
       if (page.states.some(({ endsAt }) => endsAt > now)) return false
       from = page.next
     }
@@ -159,7 +180,7 @@ export function receiver(shared: Shared): Messages['receive'] {
       taken.map(async ({ shard, message }) => {
         const partition = partitionOf(queue.laneId, shard)
         await lane.giveBack(partition, message, givenBack(message, ids.leaseId()))
-        fronts.of(partition).hold(keyOf(message), clock.now())
+        known.of(partition).front.hold(keyOf(message), clock.now())
         bell.ring(queue.laneId, shard, 1)
       }),
     )
@@ -168,7 +189,10 @@ export function receiver(shared: Shared): Messages['receive'] {
   /** A body of which a part is missing never comes back: its message would come up again and again for nothing. */
   async function drop(queue: Queue, shard: number, message: LeasedMessage): Promise<void> {
     report('a message was dropped: a part of its body is missing', { queue: queue.name, messageId: message.id })
-    await lane.end(partitionOf(queue.laneId, shard), keyOf(message), message.leaseId, message.leaseUntil)
+    const partition = partitionOf(queue.laneId, shard)
+    await lane.end(partition, keyOf(message), message.leaseId, message.leaseUntil).catch((error: unknown) => {
+      report('the rest of a dropped message is still there', { queue: queue.name, messageId: message.id, error })
+    })
   }
 
   /** Small notes about queues; those of the queue noted longest ago go first. */

@@ -1,22 +1,15 @@
 import { CmqError } from '../domain/errors.ts'
-import {
-  fitting,
-  isExpired,
-  isInFlight,
-  lease,
-  roomBeside,
-  type LeasedMessage,
-  type Message,
-  type Room,
-} from '../domain/message.ts'
-import type { Clock, Instant, Seconds } from '../domain/time.ts'
 import type { Ids } from '../domain/ids.ts'
-import { FULL_LOOK_EVERY, SHORTEST_PAUSE, type Beginning, type Front } from './front.ts'
+import { isExpired, isReady, type LeasedMessage, type Message, type Room } from '../domain/message.ts'
+import type { Clock, Instant, Seconds } from '../domain/time.ts'
+import { newBasket, type Basket } from './basket.ts'
+import { FULL_LOOK_EVERY, STALE, type Look, type Shard } from './front.ts'
 import { instantOfKey, keyAfter, keyAt, keyOf, type Lane } from './lane.ts'
+import type { Report } from './messages.ts'
 
 export interface Take {
   readonly partition: string
-  readonly front: Front
+  readonly shard: Shard
   readonly visibilityTimeout: Seconds
   /** Nothing that became visible before this instant is still alive. */
   readonly oldest: Instant
@@ -32,202 +25,196 @@ export type Taker = (take: Take) => Promise<readonly LeasedMessage[]>
 
 /** Pages begin at a few times what is wanted, grow while they hold nothing ready, and end at this. */
 const LARGEST_PAGE = 1_000
+const FIRST_PAGE = 4
 
 /** Reading a run of keys costs as much as fetching a thirteenth of them one by one: 4 KB a unit against one item. */
 const ITEMS_PER_UNIT = 13
 
-/** The page from which a random run is taken. */
+/** The page from which a random run is taken, and how many places are tried. */
 const RANDOM_PAGE = 16
+const RANDOM_PLACES = 3
 
-/** How long looks begin at random places after a lost race, and how long a message lost in one counts as taken. */
-const CONTENDED_FOR = 2_000
-const LOST_FOR = 1_000
+/** How often a contended shard is looked at from its front all the same, since there lies what came free again. */
+const FRONT_AMONG_RANDOM = 1 / 4
 
-const LONGEST_PAUSE = 1_000
+/** How often one call looks for messages that came free again before it goes on to new ones. */
+const ROUNDS_AGAIN = 3
 
-export function taker(lane: Lane, clock: Clock, ids: Ids, random: () => number): Taker {
+export interface TakerOptions {
+  readonly lane: Lane
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly random: () => number
+  readonly report: Report
+}
+
+export function taker({ lane, clock, ids, random, report }: TakerOptions): Taker {
   return async (take) => {
-    const { front } = take
-    const taking = attempt(take)
-    const { taken } = taking
-    await takeInTurn(take, taking).catch((error: unknown) => {
+    const { pace } = take.shard
+    const basket = newBasket(lane, clock, ids, { ...take, front: take.shard.front })
+    const { taken } = basket
+    await inTurn(take, basket).catch((error: unknown) => {
       // What was taken before the failure is answered: nobody else will have it until its lease ends.
       if (taken.length === 0) throw error
+      report('a look failed after it had taken something', { partition: take.partition, error })
     })
-    if (taken.length > 0) front.pause = SHORTEST_PAUSE
-    else front.emptyAt = clock.now()
-    return taken.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+    if (taken.length > 0) pace.tookSome()
+    else pace.tookNone(clock.now())
+    return taken.toSorted(byKey)
   }
 
-  async function takeInTurn({ front, partition }: Take, taking: ReturnType<typeof attempt>): Promise<void> {
-    if (clock.now() < front.contendedUntil) await taking.anywhere()
-    if (taking.taken.length === 0) await taking.again()
-    if (!taking.hasRoom()) return
-    if (front.mayLookFully(clock.now()) && (await lane.winLook(partition, FULL_LOOK_EVERY))) front.lookFully()
-    await taking.fromFront()
+  async function inTurn(take: Take, basket: Basket): Promise<void> {
+    const { pace } = take.shard
+    if (pace.isContended(clock.now()) && random() >= FRONT_AMONG_RANDOM) await anywhere(take, basket)
+    if (basket.taken.length === 0) await again(take, basket)
+    if (basket.hasRoom()) await fromFront(take, basket)
   }
 
-  function attempt({ partition, front, visibilityTimeout, oldest, room: whole, claimUntil, consistent }: Take) {
-    const taken: LeasedMessage[] = []
-    const room = (): Room => roomBeside(taken, whole)
-    let isFull = false
-
-    const hasRoom = () => !isFull && taken.length < whole.messages
-
-    /** Whether the message may be claimed; what may not is remembered, or forgotten. */
-    function isFree(message: Message, now: Instant): boolean {
-      const key = keyOf(message)
-      if (front.isHeld(key, now)) return false
-      if (isExpired(message, now)) {
-        front.forget(key)
-        return false
-      }
-      if (isInFlight(message, now)) front.hold(key, message.leaseUntil)
-      return !isInFlight(message, now)
-    }
-
-    /** Claims what fits, all at once. Returns how many it tried, and how many of these others were faster to take. */
-    async function claim(ready: readonly Message[]): Promise<{ tried: number; lost: number }> {
-      if (clock.now() > claimUntil) isFull = true
-      const chosen = isFull ? [] : fitting(ready, room())
-      isFull ||= chosen.length < Math.min(ready.length, room().messages)
-      const outcomes = await Promise.allSettled(chosen.map(claimOne))
-      const won = outcomes.flatMap((outcome) =>
-        outcome.status === 'fulfilled' && outcome.value ? [outcome.value] : [],
-      )
-      taken.push(...won)
-      const failure = outcomes.find((outcome) => outcome.status === 'rejected')
-      if (failure && taken.length === 0) throw failure.reason
-      return { tried: chosen.length, lost: outcomes.filter(isLost).length }
-    }
-
-    async function claimOne(seen: Message): Promise<LeasedMessage | undefined> {
-      const key = keyOf(seen)
-      const leased = lease(seen, visibilityTimeout, ids.leaseId(), clock.now())
-      // Held before the answer is there, so that other calls of this process do not try it too.
-      front.hold(key, leased.leaseUntil)
-      try {
-        const outcome = await lane.claim(partition, seen, leased)
-        if (outcome.won) return leased
-        if (outcome.found) front.hold(key, outcome.found.leaseUntil)
-        else front.forget(key)
-        return undefined
-      } catch (error) {
-        front.hold(key, clock.now() + LOST_FOR)
-        throw error
-      }
-    }
-
-    /** Messages in front whose remembered leases have ended. */
-    async function again(): Promise<void> {
-      for (let count = Math.max(8, whole.messages); hasRoom(); count = Math.min(100, count * 4)) {
-        const now = clock.now()
-        const keys = front.due(now, count)
-        if (keys.length === 0) return
-        const found = await read(keys)
-        const present = new Set(found.map(keyOf))
-        for (const key of keys) if (!present.has(key)) front.forget(key)
-        await claim(found.filter((message) => isFree(message, now)))
-      }
-    }
-
-    /** The messages of these keys, in order: as one run where they lie close together, else one by one. */
-    async function read(keys: readonly string[]): Promise<readonly Message[]> {
-      const from = keys[0] ?? ''
-      const to = keys.at(-1) ?? ''
-      const between = front.heldBetween(from, to)
-      if (between <= Math.min(LARGEST_PAGE, ITEMS_PER_UNIT * keys.length)) {
-        const page = await lane.page(partition, { from, to, limit: LARGEST_PAGE, consistent })
-        if (page.next === undefined) return page.messages
-      }
-      const found = await lane.get(partition, keys, consistent)
-      return found.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
-    }
-
-    async function fromFront(): Promise<void> {
-      const look = front.begin(clock.now())
-      const end = keyAfter(look.at)
-      let from = max(look.from, keyAt(oldest))
-      for (let limit = firstPage(from, end); ;) {
-        if (front.isCrowded()) {
-          if (taken.length === 0) throw new CmqError('tooManyUnacked')
-          return
-        }
-        // What landed behind the front did so a while ago: an eventual read shows it, and costs half.
-        const isApart = consistent && from < look.front
-        const to = isApart ? look.front : end
-        const page = await lane.page(partition, { from, to, limit, consistent: consistent && !isApart })
-        const stop = await takeOf(page.messages, page.messages.length === limit, look)
-        if (stop) break
-        front.passed(look, page.next ?? to)
-        if (page.next === undefined && to === end) break
-        from = page.next ?? to
-        if (!hasRoom()) break
-        limit = Math.min(LARGEST_PAGE, limit * 4)
-      }
-      front.finished(look)
-    }
-
-    const firstPage = (from: string, to: string) =>
-      Math.min(LARGEST_PAGE, 4 * whole.messages + front.heldBetween(from, to))
-
-    /** Takes what is ready in a page of the front; true when something ready was left, so that the front stays there. */
-    async function takeOf(page: readonly Message[], isWhole: boolean, look: Beginning): Promise<boolean> {
-      const ready = page.filter((message) => isFree(message, look.at))
-      const { tried, lost } = await claim(ready)
-      const left = ready.slice(tried)
-      const [firstLeft] = left
-      if (firstLeft) {
-        front.passed(look, keyOf(firstLeft))
-        front.leftReady(keyOf(firstLeft))
-      }
-      if (lost > 0) await afterLostRace(isWhole && ready.length === page.length, left)
-      return firstLeft !== undefined
-    }
-
-    /** Others are taking the same messages. Where there are plenty, go elsewhere; where there are few, wait longer. */
-    async function afterLostRace(arePlenty: boolean, left: readonly Message[]): Promise<void> {
-      if (arePlenty) {
-        front.contendedUntil = clock.now() + CONTENDED_FOR
-        front.reach = Infinity
-        if (hasRoom()) await anywhere()
-      } else if (hasRoom() && left.length > 0) {
-        await claim(randomRun(left))
-      }
-      if (taken.length === 0) front.pause = Math.min(LONGEST_PAUSE, 2 * front.pause)
-    }
-
-    /** Takes a random run from a page at a random place between the front and now. */
-    async function anywhere(): Promise<void> {
+  /** Messages in front whose remembered leases have ended. */
+  async function again(take: Take, basket: Basket): Promise<void> {
+    const { front, pace } = take.shard
+    for (let round = 0; round < ROUNDS_AGAIN && basket.hasRoom(); round++) {
       const now = clock.now()
-      const begin = max(front.begin(now).front, keyAt(oldest))
-      const limit = Math.max(RANDOM_PAGE, whole.messages)
-      for (let attempts = 3; attempts > 0 && hasRoom(); attempts--) {
-        front.reach = Math.min(front.reach, now - instantOfKey(begin))
-        const place = instantOfKey(begin) + Math.floor(random() * front.reach)
-        const from = max(begin, keyAt(place))
-        const { messages } = await lane.page(partition, { from, to: keyAfter(now), limit, consistent })
-        const ready = messages.filter((message) => !front.isHeld(keyOf(message), now) && isReadyAt(message, now))
-        const { lost } = await claim(randomRun(ready))
-        if (lost > 0) front.contendedUntil = now + CONTENDED_FOR
-        // Beyond the last message there is nothing: the next place is nearer to the front.
-        else if (ready.length === 0) front.reach /= 4
+      const keys = front.due(now, LARGEST_PAGE)
+      if (keys.length === 0) return
+      // Where others look at the same ones, each begins elsewhere.
+      const start = pace.isContended(now) ? Math.floor(random() * keys.length) : 0
+      const { messages, upTo } = await read(take, keys.slice(start), basket.room())
+      const found = new Set(messages.map(keyOf))
+      front.forget(keys.slice(start).filter((key) => key <= upTo && !found.has(key)))
+      const { lost } = await basket.claim(messages.filter((message) => isFree(take.shard, message, now)))
+      if (lost > 0) pace.lost(now, keys.length > LARGEST_PAGE / 2)
+    }
+  }
+
+  /** The first messages of these keys, in order, and up to which key that is all there are of them. */
+  async function read({ partition, shard, consistent }: Take, keys: readonly string[], wanted: number) {
+    const limit = FIRST_PAGE * wanted + ITEMS_PER_UNIT
+    for (const count of [keys.length, 10 * limit, limit]) {
+      const run = keys.slice(0, count)
+      const [from = '', to = ''] = [run[0], run.at(-1)]
+      // One query where the keys lie close together: most of a long run is often gone.
+      if (shard.front.heldBetween(from, to) > ITEMS_PER_UNIT * run.length) continue
+      const { messages, next } = await lane.page(partition, { from, to, limit, consistent })
+      const last = messages.at(-1)
+      return { messages, upTo: next === undefined ? to : last ? keyOf(last) : '' }
+    }
+    const few = keys.slice(0, Math.max(8, wanted))
+    const messages = await lane.get(partition, few, consistent)
+    return { messages: messages.toSorted(byKey), upTo: few.at(-1) ?? '' }
+  }
+
+  async function fromFront(take: Take, basket: Basket): Promise<void> {
+    const { partition, shard, consistent } = take
+    const { front } = shard
+    await askForFullLook(take)
+    if (front.isCrowded(clock.now()) && !front.startAnew(clock.now())) return refuse(basket)
+    const look = front.begin(clock.now())
+    const end = keyAfter(look.at)
+    let from = max(look.from, keyAt(take.oldest))
+    const held = front.heldBetween(from, end)
+    // What landed behind the front did so a while ago: an eventual read shows it. Where there is much of it that is cheaper.
+    const isApart = consistent && front.heldBetween(from, look.front) > ITEMS_PER_UNIT
+    for (let limit = Math.min(LARGEST_PAGE, FIRST_PAGE * basket.room() + held); ;) {
+      const isBehind = isApart && from < look.front
+      const to = isBehind ? look.front : end
+      const range = { from, to, limit, consistent: consistent && !isBehind }
+      const page = await lane.page(partition, range)
+      reconcile(shard, page.messages, from, page.next ?? to, look)
+      const left = await takeFrom(take, basket, page.messages, look, page.messages.length === limit)
+      if (left !== undefined) {
+        front.passed(look, left, range.consistent)
+        front.stopAt(left)
+        break
       }
+      front.passed(look, page.next ?? to, range.consistent)
+      if (page.next === undefined && to === end) break
+      from = page.next ?? to
+      if (!basket.hasRoom()) {
+        front.stopAt(from)
+        break
+      }
+      if (front.isCrowded(look.at)) return refuse(basket)
+      limit = Math.min(LARGEST_PAGE, limit * FIRST_PAGE)
     }
+    front.finished(look)
+  }
 
-    const isReadyAt = (message: Message, now: Instant) => !isInFlight(message, now) && !isExpired(message, now)
+  /** Too much is in flight for anyone to look past it (406/5839). */
+  function refuse({ taken }: Basket): void {
+    if (taken.length === 0) throw new CmqError('tooManyUnacked')
+  }
 
-    function randomRun(ready: readonly Message[]): readonly Message[] {
-      const length = Math.min(ready.length, room().messages)
-      const start = Math.floor(random() * (ready.length - length + 1))
-      return ready.slice(start, start + length)
+  /** Once a minute one of all processes looks at the whole shard. A look without that is better than none. */
+  async function askForFullLook({ partition, shard: { front } }: Take): Promise<void> {
+    if (!front.mayLookFully(clock.now())) return
+    const isOurs = await lane.winLook(partition, FULL_LOOK_EVERY).catch((error: unknown) => {
+      report('nobody could be chosen for a full look', { partition, error })
+      return false
+    })
+    if (isOurs) front.lookFully()
+  }
+
+  /** Forgets what other processes have deleted: what is held, and no longer there. */
+  function reconcile({ front }: Shard, page: readonly Message[], from: string, to: string, look: Look): void {
+    const old = keyAt(look.at - STALE)
+    if (from < old && front.heldBetween(from, to) > 0)
+      front.keepOnly(new Set(page.map(keyOf)), from, to < old ? to : old)
+  }
+
+  /** Takes what is ready in a page of the front; returns the key of the first ready message that was left. */
+  async function takeFrom(take: Take, basket: Basket, page: readonly Message[], look: Look, isWhole: boolean) {
+    const { pace } = take.shard
+    const ready = page.filter((message) => isFree(take.shard, message, look.at, look.isFull))
+    const { tried, lost } = await basket.claim(ready)
+    const left = ready.slice(tried)
+    if (lost > 0) {
+      // Where there are plenty, go elsewhere; where there are few, try those that are left once.
+      const arePlenty = isWhole && ready.length === page.length
+      pace.lost(look.at, arePlenty)
+      if (basket.hasRoom()) await (arePlenty ? anywhere(take, basket) : basket.claim(randomRun(left, basket.room())))
     }
+    return left[0] && keyOf(left[0])
+  }
 
-    return { taken, hasRoom, anywhere, again, fromFront }
+  /** Takes a random run from a page at a random place between the front and now. */
+  async function anywhere({ partition, shard, oldest, consistent }: Take, basket: Basket): Promise<void> {
+    const { front, pace } = shard
+    const now = clock.now()
+    const begin = max(front.begin(now).front, keyAt(oldest))
+    for (let places = 0; places < RANDOM_PLACES && basket.hasRoom(); places++) {
+      const distance = Math.min(pace.reach, Math.max(0, now - instantOfKey(begin)))
+      const place = keyAt(instantOfKey(begin) + Math.floor(random() * distance))
+      const limit = Math.max(RANDOM_PAGE, basket.room())
+      const { messages } = await lane.page(partition, { from: max(begin, place), to: keyAfter(now), limit, consistent })
+      const ready = messages.filter((message) => isFree(shard, message, now))
+      const { lost } = await basket.claim(randomRun(ready, basket.room()))
+      if (lost > 0) pace.lost(now, true)
+      else if (ready.length === 0) pace.reachLess(distance)
+    }
+  }
+
+  function randomRun(ready: readonly Message[], count: number): readonly Message[] {
+    const start = Math.floor(random() * (ready.length - Math.min(ready.length, count) + 1))
+    return ready.slice(start, start + count)
   }
 }
 
-const isLost = (outcome: PromiseSettledResult<LeasedMessage | undefined>): boolean =>
-  outcome.status === 'fulfilled' && outcome.value === undefined
+/**
+ * Whether a message that was read may be claimed; what may not is remembered. A full look believes what it reads rather
+ * than what is remembered: another process may have given the message back. A wrong belief costs one refused write.
+ */
+function isFree({ front }: Shard, message: Message, now: Instant, isFull = false): boolean {
+  const key = keyOf(message)
+  if (isExpired(message, now)) {
+    front.forget([key])
+    return false
+  }
+  if (isReady(message, now)) return isFull || !front.isHeld(key, now)
+  front.hold(key, message.leaseUntil)
+  return false
+}
+
+const byKey = (a: Message, b: Message): number => (keyOf(a) < keyOf(b) ? -1 : 1)
 
 const max = (a: string, b: string): string => (a > b ? a : b)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { newFront, newFronts } from '../../lib/store/front.ts'
+import { newFront, newShards } from '../../lib/store/front.ts'
 import { keyAt } from '../../lib/store/lane.ts'
 import { START } from '../support/clock.ts'
 
@@ -11,7 +11,7 @@ const END = ':'
 function lookedAt(now: number) {
   const front = newFront()
   const look = front.begin(now)
-  front.passed(look, END)
+  front.passed(look, END, true)
   front.finished(look)
   return front
 }
@@ -39,7 +39,7 @@ describe('given a front that found nothing', () => {
     for (let now = START + 2_000; now <= START + 8_000; now += 2_000) {
       const look = front.begin(now)
       expect(look.from).toBe(keyAt(now - 2_000 - 5_000))
-      front.passed(look, END)
+      front.passed(look, END, true)
       front.finished(look)
     }
   })
@@ -74,7 +74,7 @@ describe('given messages in flight', () => {
     front.hold(key(START - 2_000), START + 1_000)
     front.hold(key(START - 1_000), START + 1_000)
     front.hold(key(START - 2_000), START + 5_000)
-    front.forget(key(START - 1_000))
+    front.forget([key(START - 1_000)])
     expect(front.due(START + 1_000, 10)).toEqual([])
     expect(front.due(START + 5_000, 10)).toEqual([key(START - 2_000)])
   })
@@ -90,26 +90,26 @@ describe('given messages in flight', () => {
   it('when as many are held as a process remembers, then the shard is crowded', () => {
     const front = newFront(2)
     front.hold(key(1), START)
-    expect(front.isCrowded()).toBe(false)
+    expect(front.isCrowded(0)).toBe(false)
     front.hold(key(2), START)
-    expect(front.isCrowded()).toBe(true)
-    front.forget(key(1))
-    expect(front.isCrowded()).toBe(false)
+    expect(front.isCrowded(0)).toBe(true)
+    front.forget([key(1)])
+    expect(front.isCrowded(0)).toBe(false)
   })
 })
 
 describe('given a message that was left ready', () => {
   it('when the next look begins, then it begins there', () => {
     const front = lookedAt(START)
-    front.leftReady(key(START - 4_000))
+    front.stopAt(key(START - 4_000))
     expect(front.begin(START + 1).from).toBe(key(START - 4_000))
   })
 
   it('when a look that began behind it passes, then the front does not', () => {
     const front = lookedAt(START)
     const later = front.begin(START + 1_000)
-    front.leftReady(key(START - 4_000))
-    front.passed(later, END)
+    front.stopAt(key(START - 4_000))
+    front.passed(later, END, true)
     expect(front.begin(START + 1_001).from).toBe(key(START - 4_000))
   })
 })
@@ -122,7 +122,7 @@ it('given any holds and forgets, when time passes, then exactly what is held and
       const model = new Map<string, number>()
       for (const { message, until, forget } of steps) {
         const held = key(START - 10_000 + message)
-        if (forget) front.forget(held)
+        if (forget) front.forget([held])
         else front.hold(held, until)
         if (forget) model.delete(held)
         else model.set(held, until)
@@ -137,11 +137,11 @@ it('given any holds and forgets, when time passes, then exactly what is held and
 })
 
 it('given many shards, when one more is read than a process remembers, then the one read longest ago is forgotten', () => {
-  const fronts = newFronts()
-  const first = fronts.of('0')
-  for (let shard = 1; shard < 2_000; shard++) fronts.of(String(shard))
-  expect(fronts.of('0')).toBe(first)
-  fronts.of('2000')
-  expect(fronts.known('1')).toBeUndefined()
-  expect(fronts.known('0')).toBe(first)
+  const shards = newShards()
+  const first = shards.of('0')
+  for (let shard = 1; shard < 2_000; shard++) shards.of(String(shard))
+  expect(shards.of('0')).toBe(first)
+  shards.of('2000')
+  expect(shards.known('1')).toBeUndefined()
+  expect(shards.known('0')).toBe(first)
 })

@@ -346,9 +346,9 @@ describe('given a queue of several shards', () => {
       await clock.advance(1_000)
     }
     expect(received.toSorted()).toEqual(Array.from({ length: 40 }, (_, index) => `m${index}`).toSorted())
-    for (let looks = 0; looks < 5; looks++) {
+    for (let looks = 0; looks < 13; looks++) {
       await receiveAll(ask)
-      await clock.advance(3_000)
+      await clock.advance(5_000)
     }
     expect(await shape()).toEqual([2, 2])
   })

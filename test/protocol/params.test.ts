@@ -125,7 +125,7 @@ describe('given a block with limits of its own', () => {
     },
   )
 
-  it.each(['3601', '-1'])('when the delay is %j, then it is out of range in words of its own', (delay) => {
+  it.each(['6048001', '-1'])('when the delay is %j, then it is out of range in words of its own', (delay) => {
     refused(send, { queueName: 'a', msgBody: 'a', delaySeconds: delay }, 'delayOutOfRange', '')
   })
 

@@ -81,7 +81,7 @@ export async function untilAsleep(clock: ManualClock, sleepers = 1): Promise<voi
 }
 
 /** What a call that waits comes to. Time passes, in steps, only while somebody sleeps, so work itself takes none. */
-export async function whileAdvancing<Result>(clock: ManualClock, call: Promise<Result>, step = 20): Promise<Result> {
+export async function whilePassing<Result>(clock: ManualClock, call: Promise<Result>, step = 50): Promise<Result> {
   let isSettled = false
   const settle = () => (isSettled = true)
   call.then(settle, settle)
@@ -90,14 +90,4 @@ export async function whileAdvancing<Result>(clock: ManualClock, call: Promise<R
     else await new Promise((resolve) => setImmediate(resolve))
   }
   return call
-}
-
-/** Lets time pass, in small steps, until the promise settles. */
-export async function whilePassing<Result>(clock: ManualClock, promise: Promise<Result>, step = 50): Promise<Result> {
-  let isSettled = false
-  const done = () => (isSettled = true)
-  promise.then(done, done)
-  await settled()
-  while (!isSettled) await clock.advance(step)
-  return promise
 }

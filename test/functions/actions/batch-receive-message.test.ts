@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { handler } from '../../../functions/actions/batch-receive-message.ts'
-import { untilAsleep, whileAdvancing } from '../../support/clock.ts'
+import { untilAsleep, whilePassing } from '../../support/clock.ts'
 import type { Answer } from '../../support/service.ts'
 import {
   aMessageId,
@@ -123,7 +123,7 @@ describe('given no message', () => {
   it("when the queue's own time is to be waited, then the answer comes at its end", async () => {
     await cmq.ask('SetQueueAttributes', { queueName: 'orders', pollingWaitSeconds: 4 })
     const startedAt = cmq.clock.now()
-    expect(await whileAdvancing(cmq.clock, receive())).toEqual(noMessage)
+    expect(await whilePassing(cmq.clock, receive())).toEqual(noMessage)
     expect(cmq.clock.now() - startedAt).toBeGreaterThanOrEqual(4_000)
     expect(cmq.clock.now() - startedAt).toBeLessThanOrEqual(4_020)
   })

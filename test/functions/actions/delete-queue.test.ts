@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { handler } from '../../../functions/actions/delete-queue.ts'
-import { untilAsleep, whileAdvancing } from '../../support/clock.ts'
+import { untilAsleep, whilePassing } from '../../support/clock.ts'
 import {
   aQueueId,
   describeQueue,
@@ -49,7 +49,7 @@ describe('given a queue', () => {
     const waiting = receive({ pollingWaitSeconds: 20 })
     await untilAsleep(cmq.clock)
     await remove()
-    expect(await whileAdvancing(cmq.clock, waiting)).toEqual(queueIsMissing)
+    expect(await whilePassing(cmq.clock, waiting)).toEqual(queueIsMissing)
   })
 })
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { handler } from '../../../functions/actions/receive-message.ts'
-import { untilAsleep, whileAdvancing } from '../../support/clock.ts'
+import { untilAsleep, whilePassing } from '../../support/clock.ts'
 import { asker } from '../../support/service.ts'
 import {
   aReceiptHandle,
@@ -25,7 +25,7 @@ const remove = (receiptHandle: string) => cmq.ask('DeleteMessage', { queueName: 
 /** What a receive comes to, and how many milliseconds it waited. */
 async function timed(sent: Sent, options: CallOptions = {}) {
   const startedAt = cmq.clock.now()
-  const answer = await whileAdvancing(cmq.clock, receive(sent, options))
+  const answer = await whilePassing(cmq.clock, receive(sent, options))
   return { answer, waited: cmq.clock.now() - startedAt }
 }
 
@@ -217,7 +217,7 @@ describe('given a waiting consumer', () => {
     const waiting = [wait(), wait(), wait()]
     await untilAsleep(cmq.clock, 3)
     await cmq.ask('BatchSendMessage', { queueName: 'orders', 'msgBody.1': 'a', 'msgBody.2': 'b' })
-    const answers = await Promise.all(waiting.map((call) => whileAdvancing(cmq.clock, call)))
+    const answers = await Promise.all(waiting.map((call) => whilePassing(cmq.clock, call)))
     expect(answers.map(({ msgBody, code }) => String(msgBody ?? code)).sort()).toEqual(['7000', 'a', 'b'])
   })
 
@@ -227,7 +227,7 @@ describe('given a waiting consumer', () => {
     await untilAsleep(cmq.clock)
     const sentAt = cmq.clock.now()
     await other('SendMessage', { queueName: 'orders', msgBody: 'x' })
-    expect(await whileAdvancing(cmq.clock, waiting)).toHaveProperty('msgBody', 'x')
+    expect(await whilePassing(cmq.clock, waiting)).toHaveProperty('msgBody', 'x')
     expect(cmq.clock.now() - sentAt).toBeLessThanOrEqual(500)
   })
 
@@ -240,7 +240,7 @@ describe('given a waiting consumer', () => {
     await send('x', isDelayed ? { delaySeconds: 3 } : {})
     if (!isDelayed) await receive()
     if (!isDelayed) await cmq.clock.advance(50_000)
-    expect(await whileAdvancing(cmq.clock, wait())).toHaveProperty('msgBody', 'x')
+    expect(await whilePassing(cmq.clock, wait())).toHaveProperty('msgBody', 'x')
     const late = cmq.clock.now() - sentAt - milliseconds
     expect(late).toBeGreaterThanOrEqual(0)
     expect(late).toBeLessThanOrEqual(500)
@@ -268,7 +268,7 @@ describe('given a waiting consumer', () => {
     const waiting = receive({ pollingWaitSeconds: 2 })
     await untilAsleep(cmq.clock)
     await set({ pollingWaitSeconds: 20 })
-    expect(await whileAdvancing(cmq.clock, waiting)).toEqual(noMessage)
+    expect(await whilePassing(cmq.clock, waiting)).toEqual(noMessage)
     expect(cmq.clock.now() - startedAt).toBeLessThanOrEqual(2_020)
   })
 })

@@ -21,6 +21,7 @@ export interface Invocation {
   readonly signal?: AbortSignal
 }
 
+/** Lambda calls it, and so do the router, the local gateway and tests. */
 export type CmqHandler = (event: Event, invocation: Invocation) => Promise<Result>
 
 /** What an action is given beside its parameters. */
@@ -35,6 +36,7 @@ export interface Call extends Services {
   now(): Instant
 }
 
+/** What is particular to one action. */
 export interface Action<Schema extends Params> {
   readonly params: Schema
   /** Returns the action's own fields of the answer, or throws a CmqError. */

@@ -21,6 +21,7 @@ export interface Services {
   readonly ids: Ids
 }
 
+/** What differs between a deployed function, localhost and a test. */
 export interface ServicesOptions {
   readonly client: ReturnType<typeof connect>
   readonly tableNames: Readonly<Record<Table, string>>
@@ -34,6 +35,7 @@ export interface ServicesOptions {
   readonly report?: Report
 }
 
+/** Puts the stores together. */
 export function createServices({
   client,
   tableNames,
@@ -89,6 +91,7 @@ function fail(message: string): never {
   throw new Error(message)
 }
 
+/** The time of this machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   sleep: (milliseconds, signal) =>

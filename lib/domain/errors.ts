@@ -42,6 +42,7 @@ export const failures = {
   internal: [6000, 10050, 'server internal error'],
 } as const satisfies Record<string, readonly [code: number, moduleCode: number, text: string]>
 
+/** The name of a refusal. */
 export type Failure = keyof typeof failures
 
 /** An answer that refuses. `fields` go into the answer beside its code, as the errorList of a batch does. */

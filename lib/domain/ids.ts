@@ -13,6 +13,7 @@ export interface Ids {
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
+/** Ids from the random numbers of this machine. */
 export function randomIds(): Ids {
   let lastMillisecond = 0
   let counter = 0

@@ -5,6 +5,7 @@ import { after, type Instant, type Seconds } from './time.ts'
 /** A body lies in its message's item, or apart when it is too large for it. */
 export type Body = { readonly text: string } | LargeBody
 
+/** Where a body lies that is too large for its item. */
 export interface LargeBody {
   readonly bodyId: string
   readonly chunks: number
@@ -37,6 +38,7 @@ export interface Message {
 /** A message that has been received at least once. */
 export type LeasedMessage = Message & { readonly firstReceivedAt: Instant }
 
+/** What a sender decides of a message. */
 export interface Sending {
   readonly id: string
   readonly leaseId: string
@@ -57,11 +59,13 @@ export const newMessage = ({ id, leaseId, body, delaySeconds, retentionSeconds }
   body,
 })
 
+/** Whether somebody holds the message. */
 export const isInFlight = (message: Message, now: Instant): boolean => message.leaseUntil > now
 
 /** Whether its retention is over. DynamoDB removes it later; that must never show. */
 export const isExpired = (message: Message, now: Instant): boolean => message.endsAt <= now
 
+/** Whether the message may be received. */
 export const isReady = (message: Message, now: Instant): boolean =>
   message.visibleAt <= now && !isInFlight(message, now) && !isExpired(message, now)
 
@@ -89,6 +93,7 @@ export const LARGEST_ESCAPED_BODY = 4_500_000
 /** The bytes of a body in an answer. Exact for a large one, whose sender counted them. */
 export const escapedBytes = (body: Body): number => ('text' in body ? escapedTextBytes(body.text) : body.escapedBytes)
 
+/** The bytes of a text in an answer. */
 export const escapedTextBytes = (text: string): number => Buffer.byteLength(JSON.stringify(text))
 
 /** Refuses bodies that the queue does not take, or that no answer could carry (406/5837, 406/5838). */
@@ -119,6 +124,7 @@ export function fitting(messages: readonly Message[], room: Room): readonly Mess
   return tooMany < 0 ? messages : messages.slice(0, tooMany)
 }
 
+/** What is left of the room beside these messages. */
 export const roomBeside = (taken: readonly Message[], room: Room): Room => ({
   messages: room.messages - taken.length,
   bytes: taken.reduce((left, { body }) => left - escapedBytes(body), room.bytes),

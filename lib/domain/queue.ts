@@ -13,6 +13,7 @@ export interface QueueAttributes {
   readonly rewindSeconds: Seconds
 }
 
+/** A queue, and how its messages lie. */
 export interface Queue {
   /** appId of the owner. */
   readonly account: string
@@ -35,6 +36,7 @@ export interface Queue {
   readonly formerRetention?: FormerRetention
 }
 
+/** A retention that was in force until a change, and until when messages may have it. */
 export interface FormerRetention {
   readonly seconds: Seconds
   readonly until: Instant
@@ -78,6 +80,7 @@ export function changeOf(
   }
 }
 
+/** What a change writes of a queue. */
 export type QueueChange = Partial<QueueAttributes> &
   Partial<Pick<Queue, 'modifiedAt' | 'writeShards' | 'readShards' | 'shrunkAt' | 'formerRetention'>>
 

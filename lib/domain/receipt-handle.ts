@@ -16,6 +16,7 @@ export interface ReceiptHandle {
   readonly validUntil: Instant
 }
 
+/** The handle that this lease of the message gives. */
 export const receiptHandleOf = (message: LeasedMessage, laneId: string, shard: number): ReceiptHandle => ({
   laneId,
   shard,
@@ -25,6 +26,7 @@ export const receiptHandleOf = (message: LeasedMessage, laneId: string, shard: n
   validUntil: Math.min(message.leaseUntil, message.endsAt),
 })
 
+/** The handle as text, at most 256 characters. */
 export const writeReceiptHandle = (handle: ReceiptHandle): string =>
   [handle.laneId, handle.shard, handle.visibleAt, handle.messageId, handle.leaseId, handle.validUntil].join(':')
 

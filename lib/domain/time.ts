@@ -11,6 +11,7 @@ export interface Clock {
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>
 }
 
+/** The instant so many seconds later. */
 export const after = (instant: Instant, seconds: Seconds): Instant => instant + seconds * 1000
 
 /** Whether `then` was less than so many milliseconds ago. What lies ahead was not: the clock has stepped back since. */

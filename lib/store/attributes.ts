@@ -8,11 +8,14 @@ export const attributesOf = (values: Readonly<Record<string, string | number | U
     Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, attributeOf(value)]])),
   )
 
+/** One value as an attribute. */
 export const attributeOf = (value: string | number | Uint8Array): AttributeValue =>
   typeof value === 'string' ? { S: value } : typeof value === 'number' ? { N: String(value) } : { B: value }
 
+/** The text of an attribute; undefined where there is none. */
 export const textIn = (item: Item, name: string): string | undefined => item[name]?.S
 
+/** The number of an attribute; undefined where there is none. */
 export const numberIn = (item: Item, name: string): number | undefined =>
   item[name]?.N === undefined ? undefined : Number(item[name].N)
 
@@ -35,6 +38,7 @@ const sizeOfValue = ({ S, N, B }: AttributeValue): number =>
  */
 export const ttlOf = (endsAt: Instant): number => inSeconds(endsAt + 999)
 
+/** The end of a life, in milliseconds, from its TTL and its beginning. */
 export const endOf = (ttl: number, beganAt: Instant): Instant => {
   const millisecond = beganAt % 1000
   return millisecond === 0 ? ttl * 1000 : (ttl - 1) * 1000 + millisecond

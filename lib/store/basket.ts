@@ -2,7 +2,8 @@ import type { Ids } from '../domain/ids.ts'
 import { fitting, lease, roomBeside, type LeasedMessage, type Message, type Room } from '../domain/message.ts'
 import type { Clock, Instant, Seconds } from '../domain/time.ts'
 import type { Front } from './front.ts'
-import { keyOf, type Lane } from './lane.ts'
+import type { Lane } from './lane.ts'
+import { keyOf } from './message-item.ts'
 
 /** What one call takes from one shard. */
 export interface Basket {
@@ -14,11 +15,13 @@ export interface Basket {
   claim(ready: readonly Message[]): Promise<Claimed>
 }
 
+/** How a round of claims went. */
 export interface Claimed {
   readonly tried: number
   readonly lost: number
 }
 
+/** What one call wants of one shard. */
 export interface BasketOptions {
   readonly partition: string
   readonly front: Front
@@ -31,6 +34,7 @@ export interface BasketOptions {
 /** How long a message counts as taken of which a claim failed without telling, in milliseconds. */
 const FAILED_FOR = 1_000
 
+/** An empty basket. What it claims is held at the front of its shard. */
 export function newBasket(lane: Lane, clock: Clock, ids: Ids, options: BasketOptions): Basket {
   const { partition, front, visibilityTimeout, room, claimUntil } = options
   const taken: LeasedMessage[] = []

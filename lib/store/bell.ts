@@ -8,6 +8,7 @@ export interface Bell {
   ring(laneId: string, shard: number, messages: number): void
 }
 
+/** A bell that nobody waits for yet. */
 export function newBell(clock: Clock): Bell {
   const waiting = new Map<string, Set<(shard: number) => void>>()
 

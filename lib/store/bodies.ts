@@ -2,7 +2,7 @@ import { escapedTextBytes, type Body, type LargeBody } from '../domain/message.t
 import type { Clock, Instant } from '../domain/time.ts'
 import { attributesOf, required, textIn, ttlOf } from './attributes.ts'
 import { PATIENCE, readBatch, Uncertain, writeBatch, type Database, type Item } from './database.ts'
-import { INLINE_BYTES } from './lane.ts'
+import { INLINE_BYTES } from './message-item.ts'
 
 /**
  * Bodies that are too large for their message's item, in chunks below DynamoDB's 400 KB: pk `<bodyId>`, sk the number of the
@@ -20,6 +20,7 @@ const CHUNK_BYTES = 390_000
 /** Nothing that points to a body may outlive it, whatever the clocks say and however late a write lands. */
 const OUTLIVES_BY = 86_400_000
 
+/** Bodies in a table; `newBodyId` gives ids that are never used twice. */
 export function bodies(db: Database, table: string, clock: Clock, newBodyId: () => string): Bodies {
   /** Chunks are written without a condition and always alike, so a write that may have happened is simply repeated. */
   async function write(items: readonly Item[]): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Queue } from '../domain/queue.ts'
 import type { Instant } from '../domain/time.ts'
-import { instantOfKey, keyAfter, keyAt, LAST_KEY, partitionOf, type Lane, type MessageState } from './lane.ts'
+import type { Lane } from './lane.ts'
+import { instantOfKey, keyAfter, keyAt, LAST_KEY, partitionOf, type MessageState } from './message-item.ts'
 import type { Messages, Shared } from './messages.ts'
 import { oldestAlive } from './receive.ts'
 
@@ -34,6 +35,7 @@ const KEPT = 3_000
 
 const NONE: MessageCounts = { active: 0, inactive: 0, delayed: 0 }
 
+/** Counts up to `most` messages a shard one by one, and estimates the rest. */
 export function counter({ lane, clock }: Pick<Shared, 'lane' | 'clock'>, most = MOST_COUNTED): Messages['count'] {
   const kept = new Map<string, { until: Instant; counts: MessageCounts }>()
 

@@ -18,6 +18,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import type { Clock } from '../domain/time.ts'
 import { noteRead, noteWrite } from './meter.ts'
 
+/** An item as DynamoDB has it. */
 export type Item = Record<string, AttributeValue>
 
 /** The condition of a write did not hold, so nothing was written. `found` is the item as it is, if there is one. */
@@ -64,6 +65,7 @@ const THROTTLES = new Set([
 ])
 const READS = new Set(['GetItemCommand', 'BatchGetItemCommand', 'QueryCommand', 'ScanCommand'])
 
+/** Which DynamoDB, and how long to wait for it. */
 export interface ConnectionOptions {
   /** Another DynamoDB than that of the AWS region. */
   readonly endpoint?: string
@@ -113,6 +115,7 @@ function meter(client: DynamoDBClient): void {
 const unitsOf = ({ ConsumedCapacity }: { ConsumedCapacity?: ConsumedCapacity | ConsumedCapacity[] }): number =>
   [ConsumedCapacity ?? []].flat().reduce((sum, { CapacityUnits = 0 }) => sum + CapacityUnits, 0)
 
+/** The calls above, over a client that repeats nothing by itself. */
 export function database(client: DynamoDBClient, clock: Clock): Database {
   const attempt: Call = (command) => client.send(command).catch(fail)
 

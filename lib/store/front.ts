@@ -1,5 +1,5 @@
 import { isWithin, type Instant } from '../domain/time.ts'
-import { instantOfKey, keyAt } from './lane.ts'
+import { instantOfKey, keyAt } from './message-item.ts'
 import { newPace, type Pace } from './pace.ts'
 
 /**
@@ -79,6 +79,7 @@ const ANEW_EVERY = 60_000
 /** From how many keys on it is faster to sift the whole list than to take them out one by one. */
 const MANY = 50
 
+/** A front that knows nothing, and will remember up to `crowded` leases. */
 export function newFront(crowded = CROWDED): Front {
   let key = ''
   const marks: Mark[] = [
@@ -217,6 +218,7 @@ export interface Shards {
 /** How many shards one process knows. */
 const KNOWN_SHARDS = 2_000
 
+/** No shards yet; each will remember up to `crowded` leases. */
 export function newShards(crowded = CROWDED): Shards {
   const shards = new Map<string, Shard>()
   return {

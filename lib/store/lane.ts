@@ -6,9 +6,9 @@ import {
   type QueryCommandInput,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
-import type { Body, LeasedMessage, Message } from '../domain/message.ts'
+import type { LeasedMessage, Message } from '../domain/message.ts'
 import { isWithin, type Clock, type Instant } from '../domain/time.ts'
-import { attributeOf, attributesOf, endOf, numberIn, required, sizeOf, textIn, ttlOf } from './attributes.ts'
+import { attributesOf, numberIn, textIn, ttlOf } from './attributes.ts'
 import {
   readBatch,
   Refused,
@@ -17,9 +17,9 @@ import {
   Uncertain,
   writeBatch,
   type Database,
-  type Item,
   type Outcome,
 } from './database.ts'
+import { itemOf, justAfter, keyOf, messageOf, stateOf, type MessageState } from './message-item.ts'
 
 /**
  * A lane: messages in the order in which they become receivable.
@@ -48,6 +48,7 @@ export interface Lane {
   winLook(partition: string, every: number): Promise<boolean>
 }
 
+/** What of a partition to read: keys from `from` to `to`, both included. */
 export interface Range {
   readonly from: string
   readonly to: string
@@ -55,41 +56,24 @@ export interface Range {
   readonly consistent: boolean
 }
 
+/** Part of a range, and the key to go on from when there is more. */
 export interface Page {
   readonly messages: readonly Message[]
   readonly next?: string
 }
 
-/** What tells which state a message is in. */
-export type MessageState = Pick<Message, 'sentAt' | 'visibleAt' | 'endsAt' | 'leaseUntil'>
-
+/** As a page, of what tells the states alone. */
 export interface Survey {
   readonly states: readonly MessageState[]
   readonly next?: string
 }
 
+/** Whether a claim won; where it did not, the message as another has it, if it still is there. */
 export type Claim = { readonly won: true } | { readonly won: false; readonly found?: Message }
-
-export const partitionOf = (laneId: string, shard: number): string => `${laneId}#${shard}`
-
-export const keyOf = ({ visibleAt, id }: { visibleAt: Instant; id: string }): string => `${keyAt(visibleAt)}#${id}`
-
-/** The key before which every message is visible earlier than `instant`. */
-export const keyAt = (instant: Instant): string => String(Math.max(0, instant)).padStart(13, '0')
-
-/** The key after which every message is visible later than `instant`: '$' is the character after '#'. */
-export const keyAfter = (instant: Instant): string => `${keyAt(instant)}$`
-
-/** Greater than the key of every message. */
-export const LAST_KEY = ':'
-
-export const instantOfKey = (key: string): Instant => Number(key.slice(0, 13))
-
-/** The smallest key greater than `key`. */
-const justAfter = (key: string): string => `${key}\0`
 
 const LOOK = 'look'
 
+/** The lanes of a table. */
 export function lane(db: Database, table: string, clock: Clock): Lane {
   const keyIn = (partition: string, sk: string) => attributesOf({ pk: partition, sk })
 
@@ -242,71 +226,3 @@ export function lane(db: Database, table: string, clock: Clock): Lane {
 
 /** A mark that nobody has set for a day belongs to a lane that nobody reads. */
 const LOOK_KEPT = 86_400_000
-
-function itemOf(partition: string, message: Message): Item {
-  const { body } = message
-  return attributesOf({
-    pk: partition,
-    sk: keyOf(message),
-    sentAt: message.sentAt,
-    expiresAt: ttlOf(message.endsAt),
-    leaseId: message.leaseId,
-    leaseUntil: message.leaseUntil,
-    receiveCount: message.receiveCount,
-    firstReceivedAt: message.firstReceivedAt,
-    ...('text' in body ? { body: body.text } : body),
-  })
-}
-
-function stateOf(item: Item): MessageState {
-  const sentAt = required(numberIn(item, 'sentAt'), 'sentAt')
-  return {
-    visibleAt: instantOfKey(required(textIn(item, 'sk'), 'sk')),
-    sentAt,
-    endsAt: endOf(required(numberIn(item, 'expiresAt'), 'expiresAt'), sentAt),
-    leaseUntil: required(numberIn(item, 'leaseUntil'), 'leaseUntil'),
-  }
-}
-
-function messageOf(item: Item): Message {
-  const firstReceivedAt = numberIn(item, 'firstReceivedAt')
-  return {
-    ...stateOf(item),
-    id: required(textIn(item, 'sk'), 'sk').slice(14),
-    leaseId: required(textIn(item, 'leaseId'), 'leaseId'),
-    receiveCount: required(numberIn(item, 'receiveCount'), 'receiveCount'),
-    ...(firstReceivedAt === undefined ? {} : { firstReceivedAt }),
-    body: bodyOf(item),
-  }
-}
-
-function bodyOf(item: Item): Body {
-  const text = textIn(item, 'body')
-  if (text !== undefined) return { text }
-  return {
-    bodyId: required(textIn(item, 'bodyId'), 'bodyId'),
-    chunks: required(numberIn(item, 'chunks'), 'chunks'),
-    escapedBytes: required(numberIn(item, 'escapedBytes'), 'escapedBytes'),
-  }
-}
-
-/** What an item measures beside its body when every attribute that it may ever get is there, at full length. */
-const FULL_ITEM = sizeOf({
-  ...itemOf('lane-abcdefghijklmnop#63', {
-    id: 'f'.repeat(32),
-    visibleAt: 9_999_999_999_999,
-    sentAt: 9_999_999_999_999,
-    endsAt: 9_999_999_999_000,
-    leaseId: 'x'.repeat(22),
-    leaseUntil: 9_999_999_999_999,
-    receiveCount: 999_999,
-    firstReceivedAt: 9_999_999_999_999,
-    body: { text: '' },
-  }),
-  // Room for the count in front of an archived message's key, and for the mark of a rewound one.
-  archivedIn: attributeOf('9'.repeat(11)),
-  rewound: attributeOf(1),
-})
-
-/** The bytes of a body that lies in its message's item and leaves it within one write unit. */
-export const INLINE_BYTES = 1024 - FULL_ITEM

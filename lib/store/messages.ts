@@ -7,7 +7,8 @@ import { newBell, type Bell } from './bell.ts'
 import type { Bodies } from './bodies.ts'
 import { counter, type MessageCounts } from './counts.ts'
 import { newShards, type Shards } from './front.ts'
-import { keyOf, partitionOf, type Lane } from './lane.ts'
+import type { Lane } from './lane.ts'
+import { keyOf, partitionOf } from './message-item.ts'
 import type { Queues } from './queues.ts'
 import { receiver } from './receive.ts'
 import { sender } from './send.ts'
@@ -24,6 +25,7 @@ export interface Messages {
   count(queue: Queue): Promise<MessageCounts>
 }
 
+/** What a receive asks for. */
 export interface Want {
   readonly count: number
   /** When to stop waiting. At or before now: one look. */
@@ -33,6 +35,7 @@ export interface Want {
   readonly signal: AbortSignal
 }
 
+/** A message that was taken, with all that its receiver is told. */
 export interface Received {
   readonly message: LeasedMessage
   readonly text: string
@@ -42,6 +45,7 @@ export interface Received {
 /** Tells of what nobody asked for but somebody should know. */
 export type Report = (message: string, details: Readonly<Record<string, unknown>>) => void
 
+/** What messages are stored with. */
 export interface MessageStores {
   readonly lane: Lane
   readonly bodies: Bodies
@@ -58,6 +62,7 @@ export interface Shared extends MessageStores {
   readonly bell: Bell
 }
 
+/** The messages of queues, over these stores. */
 export function messages(stores: MessageStores): Messages {
   const { lane, clock } = stores
   const shared: Shared = { ...stores, shards: newShards(), bell: newBell(clock) }

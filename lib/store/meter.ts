@@ -18,6 +18,7 @@ const current = new AsyncLocalStorage<Scope>()
 export const metered = <Result>(usage: Usage, work: () => Promise<Result>): Promise<Result> =>
   current.run({ usage, outer: current.getStore() }, work)
 
+/** Nothing used yet. */
 export const noUsage = (): Usage => ({ readUnits: 0, writeUnits: 0, calls: 0 })
 
 const note = (readUnits: number, writeUnits: number): void => {
@@ -28,5 +29,7 @@ const note = (readUnits: number, writeUnits: number): void => {
   }
 }
 
+/** Counts one call that read. */
 export const noteRead = (units: number): void => note(units, 0)
+/** Counts one call that wrote. */
 export const noteWrite = (units: number): void => note(0, units)

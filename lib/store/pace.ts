@@ -24,6 +24,7 @@ const LONGEST_PAUSE = 1_000
 /** How long looks begin at random places after a lost race. */
 const CONTENDED_FOR = 2_000
 
+/** The pace of a shard that nobody has raced for yet. */
 export function newPace(): Pace {
   let pause = SHORTEST_PAUSE
   let reach = Infinity

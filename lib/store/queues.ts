@@ -35,6 +35,7 @@ export interface Queues {
   list(account: string, searchWord: string): Promise<readonly ListedQueue[]>
 }
 
+/** A queue in a list. */
 export interface ListedQueue {
   readonly id: string
   readonly name: string
@@ -49,11 +50,13 @@ const SKEW = 50
 /** Records of how many queues a process keeps. */
 const CACHED = 10_000
 
+/** How this process stands to others. */
 export interface QueuesOptions {
   /** Whether no other process uses the tables, so that nobody has to be waited for. */
   readonly isAlone: boolean
 }
 
+/** The queues of a table. */
 export function queues(db: Database, table: string, clock: Clock, { isAlone }: QueuesOptions): Queues {
   const cache = new Map<string, { readAt: Instant; queue: Promise<Queue> }>()
 

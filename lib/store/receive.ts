@@ -2,7 +2,7 @@ import { ANSWER_ROOM, givenBack, roomBeside, type LeasedMessage, type Room } fro
 import { longestRetention, mayRetireShards, type Queue } from '../domain/queue.ts'
 import { receiptHandleOf } from '../domain/receipt-handle.ts'
 import { after, isWithin, type Instant, type Seconds } from '../domain/time.ts'
-import { keyAt, keyOf, LAST_KEY, partitionOf } from './lane.ts'
+import { keyAt, keyOf, LAST_KEY, partitionOf } from './message-item.ts'
 import type { Messages, Received, Shared, Want } from './messages.ts'
 import { taker } from './take.ts'
 

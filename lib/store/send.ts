@@ -1,7 +1,7 @@
 import { newMessage } from '../domain/message.ts'
 import { after } from '../domain/time.ts'
 import { PATIENCE } from './database.ts'
-import { keyOf, partitionOf } from './lane.ts'
+import { keyOf, partitionOf } from './message-item.ts'
 import type { Messages, Shared } from './messages.ts'
 
 /** A put that took longer, in milliseconds, may lie behind every front: it counts as not done. */

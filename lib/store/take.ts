@@ -4,9 +4,11 @@ import { isExpired, isReady, type LeasedMessage, type Message, type Room } from 
 import type { Clock, Instant, Seconds } from '../domain/time.ts'
 import { newBasket, type Basket } from './basket.ts'
 import { FULL_LOOK_EVERY, STALE, type Look, type Shard } from './front.ts'
-import { instantOfKey, keyAfter, keyAt, keyOf, type Lane } from './lane.ts'
+import type { Lane } from './lane.ts'
+import { instantOfKey, keyAfter, keyAt, keyOf } from './message-item.ts'
 import type { Report } from './messages.ts'
 
+/** One call at one shard. */
 export interface Take {
   readonly partition: string
   readonly shard: Shard
@@ -40,6 +42,8 @@ const FRONT_AMONG_RANDOM = 1 / 4
 /** How often one call looks for messages that came free again before it goes on to new ones. */
 const ROUNDS_AGAIN = 3
 
+/** One call at one shard. */
+/** What a taker works with. */
 export interface TakerOptions {
   readonly lane: Lane
   readonly clock: Clock
@@ -48,6 +52,7 @@ export interface TakerOptions {
   readonly report: Report
 }
 
+/** Takes over one lane. */
 export function taker({ lane, clock, ids, random, report }: TakerOptions): Taker {
   return async (take) => {
     const { pace } = take.shard

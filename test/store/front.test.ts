@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { newFront, newShards } from '../../lib/store/front.ts'
-import { keyAt } from '../../lib/store/lane.ts'
+import { keyAt } from '../../lib/store/message-item.ts'
 import { START } from '../support/clock.ts'
 
 const key = (instant: number) => `${keyAt(instant)}#id`

@@ -1,6 +1,7 @@
 import { isWithin, type Instant } from '../domain/time.ts'
 import { instantOfKey, keyAt } from './message-item.ts'
-import { newPace, type Pace } from './pace.ts'
+import { popEnd, pushEnd, type LeaseEnd } from './lease-ends.ts'
+import { insertSorted, rank, removeSorted } from './sorted-keys.ts'
 
 /**
  * What one process knows of one shard: a key before which nothing can be ready, except the messages that it remembers
@@ -71,7 +72,7 @@ const OWN_FULL_LOOK_EVERY = 15 * 60_000
 export const FULL_LOOK_EVERY = 60_000
 
 /** How many leases of one shard a process remembers. A shard with more in flight refuses to be received from. */
-const CROWDED = 50_000
+export const CROWDED = 50_000
 
 /** How often a process that is crowded looks whether that is still so, in milliseconds. */
 const ANEW_EVERY = 60_000
@@ -91,13 +92,13 @@ export function newFront(crowded = CROWDED): Front {
   /** All that is held, in order of the keys; those whose leases have ended; and the ends, the earliest on top. */
   let order: string[] = []
   let ended: string[] = []
-  let ends: Timed[] = []
+  let ends: LeaseEnd[] = []
   let askedAt: Instant | undefined
   let anewAt = -Infinity
 
   function expire(now: Instant): void {
     for (let top = ends[0]; top && top[0] <= now; top = ends[0]) {
-      popHeap(ends)
+      popEnd(ends)
       const [end, held] = top
       if (until.get(held) === end) insertSorted(ended, held)
     }
@@ -119,11 +120,11 @@ export function newFront(crowded = CROWDED): Front {
     if (until.has(held)) removeSorted(ended, held)
     else insertSorted(order, held)
     until.set(held, end)
-    pushHeap(ends, [end, held])
+    pushEnd(ends, [end, held])
     // Leases that were ended early leave their ends in the heap; once these are the most, it is made anew.
     if (ends.length > 2 * until.size + 1_000) {
       ends = []
-      for (const [other, itsEnd] of until) pushHeap(ends, [itsEnd, other])
+      for (const [other, itsEnd] of until) pushEnd(ends, [itsEnd, other])
     }
   }
 
@@ -199,94 +200,4 @@ export function newFront(crowded = CROWDED): Front {
       if (landed < key) hold(landed, instantOfKey(landed))
     },
   }
-}
-
-/** What a process knows of a shard, and how it goes about it. */
-export interface Shard {
-  readonly front: Front
-  readonly pace: Pace
-}
-
-/** The shards that this process reads. */
-export interface Shards {
-  /** One about which nothing is known yet is made. */
-  of(partition: string): Shard
-  /** One that this process reads already. */
-  known(partition: string): Shard | undefined
-}
-
-/** How many shards one process knows. */
-const KNOWN_SHARDS = 2_000
-
-/** No shards yet; each will remember up to `crowded` leases. */
-export function newShards(crowded = CROWDED): Shards {
-  const shards = new Map<string, Shard>()
-  return {
-    known: (partition) => shards.get(partition),
-    of(partition) {
-      const shard = shards.get(partition) ?? { front: newFront(crowded), pace: newPace() }
-      // The one that was used longest ago stands first, and is the first to go.
-      shards.delete(partition)
-      shards.set(partition, shard)
-      if (shards.size > KNOWN_SHARDS) shards.delete(shards.keys().next().value ?? partition)
-      return shard
-    },
-  }
-}
-
-/** How many of the sorted keys are smaller. */
-function rank(keys: readonly string[], key: string): number {
-  let low = 0
-  let high = keys.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((keys[middle] ?? '') < key) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-function insertSorted(keys: string[], key: string): void {
-  const at = rank(keys, key)
-  if (keys[at] !== key) keys.splice(at, 0, key)
-}
-
-function removeSorted(keys: string[], key: string): void {
-  const at = rank(keys, key)
-  if (keys[at] === key) keys.splice(at, 1)
-}
-
-type Timed = [until: Instant, key: string]
-
-/** A binary heap with the earliest end on top. */
-function pushHeap(heap: Timed[], entry: Timed): void {
-  let at = heap.push(entry) - 1
-  while (at > 0) {
-    const parent = (at - 1) >>> 1
-    if (endAt(heap, parent) <= endAt(heap, at)) return
-    swap(heap, parent, at)
-    at = parent
-  }
-}
-
-function popHeap(heap: Timed[]): void {
-  swap(heap, 0, heap.length - 1)
-  heap.pop()
-  for (let at = 0; ;) {
-    const left = 2 * at + 1
-    const least = endAt(heap, left + 1) < endAt(heap, left) ? left + 1 : left
-    if (endAt(heap, at) <= endAt(heap, least)) return
-    swap(heap, at, least)
-    at = least
-  }
-}
-
-const endAt = (heap: readonly Timed[], at: number): Instant => heap[at]?.[0] ?? Infinity
-
-function swap(heap: Timed[], a: number, b: number): void {
-  const first = heap[a]
-  const second = heap[b]
-  if (!first || !second) return
-  heap[a] = second
-  heap[b] = first
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { newFront, newShards } from '../../lib/store/front.ts'
+import { newFront } from '../../lib/store/front.ts'
+import { newShards } from '../../lib/store/shards.ts'
 import { keyAt } from '../../lib/store/message-item.ts'
 import { START } from '../support/clock.ts'
 

@@ -22,7 +22,7 @@ const SHORTEST_PAUSE = 100
 const LONGEST_PAUSE = 1_000
 
 /** How long looks begin at random places after a lost race. */
-const CONTENDED_FOR = 2_000
+const CONTENDED_FOR = 5_000
 
 /** The pace of a shard that nobody has raced for yet. */
 export function newPace(): Pace {

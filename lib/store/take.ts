@@ -38,7 +38,7 @@ const RANDOM_PAGE = 16
 const RANDOM_PLACES = 3
 
 /** How often a contended shard is looked at from its front all the same, since there lies what came free again. */
-const FRONT_AMONG_RANDOM = 1 / 4
+const FRONT_AMONG_RANDOM = 1 / 8
 
 /** How often one call looks for messages that came free again before it goes on to new ones. */
 const ROUNDS_AGAIN = 3
@@ -112,7 +112,7 @@ export function taker({ lane, clock, ids, random, report }: TakerOptions): Taker
 
   async function fromFront(take: Take, basket: Basket): Promise<void> {
     const { partition, shard, consistent } = take
-    const { front } = shard
+    const { front, pace } = shard
     await askForFullLook(take)
     if (front.isCrowded(clock.now()) && !front.startAnew(clock.now())) return refuse(basket)
     const look = front.begin(clock.now())
@@ -121,7 +121,8 @@ export function taker({ lane, clock, ids, random, report }: TakerOptions): Taker
     const held = front.heldBetween(from, end)
     // What landed behind the front did so a while ago: an eventual read shows it. Where there is much of it that is cheaper.
     const isApart = consistent && front.heldBetween(from, look.front) > ITEMS_PER_UNIT
-    for (let limit = Math.min(LARGEST_PAGE, FIRST_PAGE * basket.room() + held); ;) {
+    const first = Math.max(FIRST_PAGE * basket.room(), pace.isContended(look.at) ? RANDOM_PAGE : 0)
+    for (let limit = Math.min(LARGEST_PAGE, first + held); ;) {
       const isBehind = isApart && from < look.front
       const to = isBehind ? look.front : end
       const range = { from, to, limit, consistent: consistent && !isBehind }
@@ -172,8 +173,9 @@ export function taker({ lane, clock, ids, random, report }: TakerOptions): Taker
   async function takeFrom(take: Take, basket: Basket, page: readonly Message[], look: Look, isWhole: boolean) {
     const { pace } = take.shard
     const ready = page.filter((message) => isFree(take.shard, message, look.at, look.isFull))
-    const { tried, lost } = await basket.claim(ready)
-    const left = ready.slice(tried)
+    const run = pace.isContended(look.at) ? randomRun(ready, basket.room()) : ready
+    const { tried, lost } = await basket.claim(run)
+    const left = ready.filter((message) => !run.slice(0, tried).includes(message))
     if (lost > 0) {
       // Where there are plenty, go elsewhere; where there are few, try those that are left once.
       const arePlenty = isWhole && ready.length === page.length

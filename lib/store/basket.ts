@@ -43,8 +43,7 @@ export function newBasket(lane: Lane, clock: Clock, ids: Ids, options: BasketOpt
   async function claimOne(seen: Message): Promise<LeasedMessage | undefined> {
     const key = keyOf(seen)
     const leased = lease(seen, visibilityTimeout, ids.leaseId(), clock.now())
-    // Held before the answer is there, so that other calls of this process do not try it too.
-    front.hold(key, leased.leaseUntil)
+    front.beginClaim(key, leased.leaseUntil)
     try {
       const outcome = await lane.claim(partition, seen, leased)
       if (outcome.won) return leased
@@ -54,6 +53,8 @@ export function newBasket(lane: Lane, clock: Clock, ids: Ids, options: BasketOpt
     } catch (error) {
       front.hold(key, clock.now() + FAILED_FOR)
       throw error
+    } finally {
+      front.endClaim(key)
     }
   }
 

@@ -78,6 +78,7 @@ export function connect({ endpoint, attemptTimeout = ATTEMPT_TIMEOUT }: Connecti
   const agent = { keepAlive: true, maxSockets: 256 }
   const client = new DynamoDBClient({
     maxAttempts: 1,
+    cacheMiddleware: true,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: attemptTimeout,
       requestTimeout: attemptTimeout,
@@ -89,6 +90,8 @@ export function connect({ endpoint, attemptTimeout = ATTEMPT_TIMEOUT }: Connecti
       ? {}
       : { endpoint, region: 'local', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }),
   })
+  // It copies every item for a logger that nobody has set.
+  client.middlewareStack.remove('loggerMiddleware')
   meter(client)
   return client
 }

@@ -23,6 +23,10 @@ export interface Front {
   /** Hides a message until its lease ends; then it is looked at again. */
   hold(key: string, until: Instant): void
   isHeld(key: string, now: Instant): boolean
+  /** Holds a message while this process claims it, until `endClaim`: no other call of it tries, whatever a look believes. */
+  beginClaim(key: string, until: Instant): void
+  endClaim(key: string): void
+  isBeingClaimed(key: string): boolean
   /** These messages are gone, or over. */
   forget(keys: readonly string[]): void
   /** Forgets what is held between two keys, both included, and not among those that a look has found there. */
@@ -89,6 +93,7 @@ export function newFront(crowded = CROWDED): Front {
     { every: OWN_FULL_LOOK_EVERY, behind: Infinity, key: '', lookedAt: -Infinity },
   ]
   const until = new Map<string, Instant>()
+  const claims = new Set<string>()
   /** All that is held, in order of the keys; those whose leases have ended; and the ends, the earliest on top. */
   let order: string[] = []
   let ended: string[] = []
@@ -155,6 +160,12 @@ export function newFront(crowded = CROWDED): Front {
 
     hold,
     forget,
+    beginClaim(claimed, end) {
+      claims.add(claimed)
+      hold(claimed, end)
+    },
+    endClaim: (claimed) => void claims.delete(claimed),
+    isBeingClaimed: (key) => claims.has(key),
     isHeld: (held, now) => (until.get(held) ?? 0) > now,
 
     keepOnly(found, from, to) {

@@ -8,7 +8,7 @@ export interface Pace {
   isContended(now: Instant): boolean
   /** How far from the front, in milliseconds, random places lie at most. */
   readonly reach: number
-  /** Nothing lay as far as that: the next place is nearer. */
+  /** Nothing lies farther than that. */
   reachLess(distance: number): void
   /** Whether a look found nothing so recently that another consumer who waits need not look. */
   isKnownEmpty(now: Instant): boolean
@@ -39,7 +39,7 @@ export function newPace(): Pace {
       return reach
     },
     isContended: (now) => isWithin(lostAt, now, CONTENDED_FOR),
-    reachLess: (distance) => void (reach = distance / 4),
+    reachLess: (distance) => void (reach = distance),
     isKnownEmpty: (now) => isWithin(emptyAt, now, 0.9 * pause),
     tookSome: () => void (pause = SHORTEST_PAUSE),
     tookNone: (now) => void (emptyAt = now),

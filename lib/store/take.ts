@@ -37,8 +37,9 @@ const ITEMS_PER_UNIT = 13
 const RANDOM_PAGE = 16
 const RANDOM_PLACES = 3
 
-/** How often a contended shard is looked at from its front all the same, since there lies what came free again. */
-const FRONT_AMONG_RANDOM = 1 / 8
+/** How often a contended shard is looked at for what came free again, and from its front, all the same. */
+const AGAIN_AMONG_RANDOM = 1 / 4
+const FRONT_AMONG_RANDOM = 1 / 32
 
 /** How often one call looks for messages that came free again before it goes on to new ones. */
 const ROUNDS_AGAIN = 3
@@ -71,7 +72,10 @@ export function taker({ lane, clock, ids, random, report }: TakerOptions): Taker
 
   async function inTurn(take: Take, basket: Basket): Promise<void> {
     const { pace } = take.shard
-    if (pace.isContended(clock.now()) && random() >= FRONT_AMONG_RANDOM) await anywhere(take, basket)
+    if (pace.isContended(clock.now())) {
+      if (random() < AGAIN_AMONG_RANDOM) await again(take, basket)
+      if (basket.taken.length === 0 && random() >= FRONT_AMONG_RANDOM) await anywhere(take, basket)
+    }
     if (basket.taken.length === 0) await again(take, basket)
     if (basket.hasRoom()) await fromFront(take, basket)
   }
@@ -171,18 +175,19 @@ export function taker({ lane, clock, ids, random, report }: TakerOptions): Taker
 
   /** Takes what is ready in a page of the front; returns the key of the first ready message that was left. */
   async function takeFrom(take: Take, basket: Basket, page: readonly Message[], look: Look, isWhole: boolean) {
-    const { pace } = take.shard
+    const { front, pace } = take.shard
     const ready = page.filter((message) => isFree(take.shard, message, look.at, look.isFull))
     const run = pace.isContended(look.at) ? randomRun(ready, basket.room()) : ready
     const { tried, lost } = await basket.claim(run)
-    const left = ready.filter((message) => !run.slice(0, tried).includes(message))
+    const rest = ready.filter((message) => !run.slice(0, tried).includes(message))
     if (lost > 0) {
       // Where there are plenty, go elsewhere; where there are few, try those that are left once.
-      const arePlenty = isWhole && ready.length === page.length
-      pace.lost(look.at, arePlenty)
-      if (basket.hasRoom()) await (arePlenty ? anywhere(take, basket) : basket.claim(randomRun(left, basket.room())))
+      pace.lost(look.at, isWhole)
+      if (basket.hasRoom()) await (isWhole ? anywhere(take, basket) : basket.claim(randomRun(rest, basket.room())))
     }
-    return left[0] && keyOf(left[0])
+    // What other calls of this process have taken meanwhile is not left.
+    const left = rest.find((message) => !front.isHeld(keyOf(message), clock.now()))
+    return left && keyOf(left)
   }
 
   /** Takes a random run from a page at a random place between the front and now. */
@@ -190,15 +195,18 @@ export function taker({ lane, clock, ids, random, report }: TakerOptions): Taker
     const { front, pace } = shard
     const now = clock.now()
     const begin = max(front.begin(now).front, keyAt(oldest))
+    const start = instantOfKey(begin)
+    let limit = Math.max(RANDOM_PAGE, basket.room())
     for (let places = 0; places < RANDOM_PLACES && basket.hasRoom(); places++) {
-      const distance = Math.min(pace.reach, Math.max(0, now - instantOfKey(begin)))
-      const place = keyAt(instantOfKey(begin) + Math.floor(random() * distance))
-      const limit = Math.max(RANDOM_PAGE, basket.room())
-      const { messages } = await lane.page(partition, { from: max(begin, place), to: keyAfter(now), limit, consistent })
-      const ready = messages.filter((message) => isFree(shard, message, now))
+      const distance = Math.min(pace.reach, Math.max(0, now - start))
+      const place = max(begin, keyAt(start + Math.floor(random() * distance)))
+      const page = await lane.page(partition, { from: place, to: keyAfter(now), limit, consistent })
+      const ready = page.messages.filter((message) => isFree(shard, message, now))
       const { lost } = await basket.claim(randomRun(ready, basket.room()))
       if (lost > 0) pace.lost(now, true)
-      else if (ready.length === 0) pace.reachLess(distance)
+      // Beyond the last message there is nothing. Where all is taken already, a larger page finds more.
+      if (page.next === undefined) pace.reachLess((page.messages.at(-1)?.visibleAt ?? instantOfKey(place)) - start)
+      else if (ready.length === 0) limit *= FIRST_PAGE
     }
   }
 
@@ -218,7 +226,7 @@ function isFree({ front }: Shard, message: Message, now: Instant, isFull = false
     front.forget([key])
     return false
   }
-  if (isReady(message, now)) return isFull || !front.isHeld(key, now)
+  if (isReady(message, now)) return !front.isBeingClaimed(key) && (isFull || !front.isHeld(key, now))
   front.hold(key, message.leaseUntil)
   return false
 }

@@ -287,6 +287,26 @@ describe('given consumers of several processes', () => {
   })
 })
 
+describe('given many calls at once in one process', () => {
+  it('when there is enough for all, then none goes without, from the first look of the process on', async () => {
+    const { ask, another } = await given()
+    for (let sent = 0; sent < 640; sent += 16) {
+      const batch = Object.fromEntries(
+        Array.from({ length: 16 }, (_, index) => [`msgBody.${index}`, `m${sent + index}`]),
+      )
+      await ask('BatchSendMessage', { queueName: 'orders', ...batch })
+    }
+    const fresh = await another()
+    const received: string[] = []
+    for (let round = 0; round < 2; round++) {
+      const bodies = await Promise.all(Array.from({ length: 16 }, () => receiveAll(fresh.ask, 16)))
+      for (const some of bodies) expect(some.length).toBeGreaterThan(0)
+      received.push(...bodies.flat())
+    }
+    expect(new Set(received).size).toBe(received.length)
+  })
+})
+
 describe('given a queue of several shards', () => {
   it('when messages are sent, then they spread over the shards and one consumer finds them all', async () => {
     const { clock, ask } = await given({ shards: 4 })

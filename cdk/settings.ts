@@ -11,7 +11,7 @@ export interface SettingProps {
   readonly longestWait?: Duration
 
   /**
-   * The longest delaySeconds, up to 70 days. CMQ has an hour; more is for clients of your own, and a message that waits
+   * The longest delaySeconds; below the queue's retention in any case. CMQ has an hour; a message that waits longer
    * is stored all the while.
    * @default Duration.hours(1)
    */

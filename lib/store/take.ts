@@ -85,15 +85,15 @@ export function taker({ lane, clock, ids, random, report }: TakerOptions): Taker
     const { front, pace } = take.shard
     for (let round = 0; round < ROUNDS_AGAIN && basket.hasRoom(); round++) {
       const now = clock.now()
-      const keys = front.due(now, LARGEST_PAGE)
-      if (keys.length === 0) return
+      const due = front.due(now, LARGEST_PAGE)
+      if (due.length === 0) return
       // Where others look at the same ones, each begins elsewhere.
-      const start = pace.isContended(now) ? Math.floor(random() * keys.length) : 0
-      const { messages, upTo } = await read(take, keys.slice(start), basket.room())
+      const keys = pace.isContended(now) ? due.slice(Math.floor(random() * due.length)) : due
+      const { messages, upTo } = await read(take, keys, basket.room())
       const found = new Set(messages.map(keyOf))
-      front.forget(keys.slice(start).filter((key) => key <= upTo && !found.has(key)))
+      front.forget(keys.filter((key) => key <= upTo && !found.has(key)))
       const { lost } = await basket.claim(messages.filter((message) => isFree(take.shard, message, now)))
-      if (lost > 0) pace.lost(now, keys.length > LARGEST_PAGE / 2)
+      if (lost > 0) pace.lost(now, due.length > LARGEST_PAGE / 2)
     }
   }
 

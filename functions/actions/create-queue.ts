@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { CmqError } from '../../lib/domain/errors.ts'
-import { canonicalName, newQueue, queueLimits, withDefaults } from '../../lib/domain/queue.ts'
+import { canonicalName } from '../../lib/domain/name.ts'
+import { newQueue, queueLimits, withDefaults } from '../../lib/domain/queue.ts'
 import { queueName } from '../../lib/protocol/params.ts'
 import { queueAttributes } from '../../lib/protocol/queue-params.ts'
 import { cmqHandler } from '../cmq-handler.ts'
@@ -14,7 +15,7 @@ export const handler = cmqHandler({
     { account, queues, settings, ids, now },
   ) {
     const attributes = withDefaults(changes)
-    const others = await queues.list(account, '')
+    const others = await queues.list(account)
     if (others.some((other) => canonicalName(other.name) === canonicalName(name))) throw new CmqError('queueExists')
     if (others.length >= settings.maxQueues) throw new CmqError('tooManyQueues')
     const id = ids.resourceId('queue')

@@ -106,9 +106,6 @@ export const batchLimits = { messages: 16, bytes: 1_048_576 } as const
 /** The longest delay that a deployment may allow: 70 days, the most that any CMQ client sends. CMQ's own is an hour (406/8128). */
 export const LONGEST_DELAY: Seconds = 6_048_000
 
-/** Names are compared without regard to case (406/6902). */
-export const canonicalName = (name: string): string => name.toLowerCase()
-
 /** A queue that nothing has been sent to yet. */
 export const newQueue = (
   named: Pick<Queue, 'account' | 'name' | 'id' | 'laneId' | 'changeId'>,

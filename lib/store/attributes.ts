@@ -2,8 +2,11 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { inSeconds, type Instant } from '../domain/time.ts'
 import type { Item } from './database.ts'
 
+/** Values to be stored, by the names of their attributes. */
+export type Values = Readonly<Record<string, string | number | Uint8Array | undefined>>
+
 /** Values as DynamoDB's attributes. What is undefined is left out. */
-export const attributesOf = (values: Readonly<Record<string, string | number | Uint8Array | undefined>>): Item =>
+export const attributesOf = (values: Values): Item =>
   Object.fromEntries(
     Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, attributeOf(value)]])),
   )
@@ -43,3 +46,10 @@ export const endOf = (ttl: number, beganAt: Instant): Instant => {
   const millisecond = beganAt % 1000
   return millisecond === 0 ? ttl * 1000 : (ttl - 1) * 1000 + millisecond
 }
+
+/** A list of texts as one attribute. */
+export const writeTexts = (texts: readonly string[]): string => JSON.stringify(texts)
+
+/** The texts of such an attribute; none where there is none. */
+export const textsIn = (item: Item, name: string): readonly string[] =>
+  JSON.parse(textIn(item, name) ?? '[]') as readonly string[]

@@ -25,10 +25,20 @@ const clock = manualClock()
 const services: Services = {
   queues: untouched(),
   messages: untouched(),
+  topics: untouched(),
+  subscriptions: untouched(),
+  deliveries: untouched(),
+  fanOut: untouched(),
+  workList: untouched(),
+  bodies: untouched(),
+  deliveryBell: untouched(),
+  targets: untouched(),
+  start: () => Promise.reject(new Error('a run was started')),
   keys: onlyKey(key),
   settings: readSettings({}),
   clock,
   ids: randomIds(),
+  random: Math.random,
 }
 
 /** A handler of its own, and what its action was given. */
@@ -168,7 +178,7 @@ describe('given an action that throws', () => {
   it('when the store is asked, then a request without a valid signature never came so far', async () => {
     const handler = cmqHandler({
       params: v.object({}),
-      run: async (_, { queues }) => ({ all: await queues.list('', '') }),
+      run: async (_, { queues }) => ({ all: await queues.list('') }),
     })
     expect(await ask(services, {}, { handler, secretKey: 'wrong' })).toHaveProperty('code', 4100)
     expect(await ask(services, {}, { handler })).toHaveProperty('code', 6000)

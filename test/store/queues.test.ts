@@ -112,7 +112,7 @@ describe('given a queue that several processes know', () => {
     const changing = queues.change(queue, { visibilityTimeout: 9 }, 'change-1')
     await Promise.all([deleting, changing, whileTimePasses(a.services.clock)])
     await expect(queues.read(ONLY_ACCOUNT, 'orders')).rejects.toMatchObject({ code: 4440 })
-    expect(await queues.list(ONLY_ACCOUNT, '')).toEqual([])
+    expect(await queues.list(ONLY_ACCOUNT)).toEqual([])
   })
 })
 

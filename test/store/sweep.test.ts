@@ -36,6 +36,6 @@ it('given messages that have expired and others, when a sweep is made, then the 
   // A body outlives its message by a day, so that nothing can point to one that is gone.
   await clock.advance(86_500_000)
   expect(await sweepAll()).toEqual([0, 0, 1])
-  expect(await services.queues.list(ONLY_ACCOUNT, '')).toHaveLength(2)
+  expect(await services.queues.list(ONLY_ACCOUNT)).toHaveLength(2)
   expect((await ask('BatchReceiveMessage', { queueName: 'long', numOfMsg: 16 }))['msgInfoList']).toHaveLength(2)
 })

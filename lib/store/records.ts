@@ -1,0 +1,203 @@
+import {
+  DeleteItemCommand,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb'
+import type { Clock, Seconds } from '../domain/time.ts'
+import { attributesOf, textIn, ttlOf, type Values } from './attributes.ts'
+import { settle, type Database, type Item } from './database.ts'
+import { newKept } from './kept.ts'
+
+/** How a kind of thing lies in its records. */
+export interface Kind<Thing, Change> {
+  /** Sort keys begin with it: `queue#`. */
+  readonly prefix: string
+  /** Where the thing lies. */
+  placeOf(thing: Thing): Place
+  /** All that is stored of it beside its place. */
+  valuesOf(thing: Thing): Values
+  /** What a change stores. */
+  changesOf(change: Change): Values
+  read(item: Item): Thing
+}
+
+/** The key of a record. */
+export interface Place {
+  readonly pk: string
+  readonly sk: string
+}
+
+/**
+ * Things that change seldom and are looked up by name, in the table `registry`.
+ *
+ * Records are read consistently and kept for CACHE_LIFETIME, counted from the start of the read; that a thing is absent
+ * is never kept. A change answers one such lifetime after its write, so that when it has answered every process knows;
+ * where one process owns the data it answers at once.
+ */
+export interface Records<Thing, Change> {
+  /** The thing as it is now. */
+  read(place: Place): Promise<Thing | undefined>
+  /** The thing as it was at most a second ago. */
+  get(place: Place): Promise<Thing | undefined>
+  /** All things of a partition in the order of their keys, as they are now. */
+  list(pk: string): Promise<readonly Thing[]>
+  create(thing: Thing): Promise<'created' | 'taken' | 'in release'>
+  /** Changes the named attributes; false when the thing is no longer as it was read. `changeId` is this call's alone. */
+  change(thing: Thing, change: Change, changeId: string): Promise<boolean>
+  /** False when this very thing is gone. Its place is free again after `freeAfter`. */
+  remove(thing: Thing, freeAfter: Seconds): Promise<boolean>
+  /** Waits until no process goes on with what it has read before. */
+  spread(thing: Thing): Promise<void>
+  /** Forgets here what was read of the thing. */
+  forget(thing: Thing): void
+}
+
+/** How long a process goes on with a record that it has read, in milliseconds. */
+export const CACHE_LIFETIME = 1_000
+
+/** What the clocks of processes may differ by in ordinary times, in milliseconds. */
+const SKEW = 50
+
+/** Records of how many things of a kind a process keeps. */
+const CACHED = 10_000
+
+/** How this process stands to others. */
+export interface RecordsOptions {
+  /** Whether no other process uses the tables, so that nobody has to be waited for. */
+  readonly isAlone: boolean
+}
+
+/** The records of one kind in a table. */
+export function records<Thing extends { readonly id: string; readonly changeId: string }, Change>(
+  db: Database,
+  table: string,
+  clock: Clock,
+  { isAlone }: RecordsOptions,
+  { prefix, placeOf, valuesOf, changesOf, read: thingOf }: Kind<Thing, Change>,
+): Records<Thing, Change> {
+  const kept = newKept<Thing | undefined>(clock, CACHE_LIFETIME, CACHED)
+  const keptAs = ({ pk, sk }: Place) => `${pk}#${sk}`
+  const keyOf = ({ pk, sk }: Place) => attributesOf({ pk, sk })
+  const forget = (thing: Thing) => kept.forget(keptAs(placeOf(thing)))
+
+  async function read(place: Place): Promise<Thing | undefined> {
+    const { Item } = await db.read(new GetItemCommand({ TableName: table, Key: keyOf(place), ConsistentRead: true }))
+    return Item && !isReleased(Item) ? thingOf(Item) : undefined
+  }
+
+  return {
+    read,
+    forget,
+
+    get: (place) => kept.get(keptAs(place), () => read(place)),
+
+    async list(pk) {
+      const found: Item[] = []
+      let start: Item | undefined
+      do {
+        const { Items = [], LastEvaluatedKey } = await db.read(
+          new QueryCommand({
+            TableName: table,
+            KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
+            ExpressionAttributeValues: attributesOf({ ':pk': pk, ':prefix': prefix }),
+            ConsistentRead: true,
+            ...(start ? { ExclusiveStartKey: start } : {}),
+          }),
+        )
+        found.push(...Items)
+        start = LastEvaluatedKey
+      } while (start)
+      return found.filter((item) => !isReleased(item)).map(thingOf)
+    },
+
+    async create(thing) {
+      const now = clock.now()
+      const outcome = await settle(
+        clock,
+        () =>
+          db.write(
+            new PutItemCommand({
+              TableName: table,
+              Item: { ...keyOf(placeOf(thing)), ...attributesOf(valuesOf(thing)) },
+              ConditionExpression: 'attribute_not_exists(pk) OR freeAt <= :now',
+              ExpressionAttributeValues: attributesOf({ ':now': now }),
+              ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+            }),
+          ),
+        (found) => found !== undefined && textIn(found, 'id') === thing.id,
+      )
+      // What was read of an earlier thing of this name must not be used any more.
+      forget(thing)
+      if (outcome.won) return 'created'
+      return outcome.found && isReleased(outcome.found) ? 'in release' : 'taken'
+    },
+
+    /** Of the record that was read: never a copy put back, never a stub revived. */
+    async change(thing, change, changeId) {
+      const values = attributesOf({ ...changesOf(change), changeId })
+      const names = Object.keys(values)
+      const { won } = await settle(
+        clock,
+        () =>
+          db.write(
+            new UpdateItemCommand({
+              TableName: table,
+              Key: keyOf(placeOf(thing)),
+              ConditionExpression: 'id = :id AND changeId = :seen',
+              UpdateExpression: `SET ${names.map((name) => `${name} = :${name}`).join(', ')}`,
+              ExpressionAttributeValues: {
+                ...attributesOf({ ':id': thing.id, ':seen': thing.changeId }),
+                ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),
+              },
+              ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+            }),
+          ),
+        (found) => found !== undefined && textIn(found, 'changeId') === changeId,
+      )
+      forget(thing)
+      return won
+    },
+
+    async remove(thing, freeAfter) {
+      const key = keyOf(placeOf(thing))
+      const condition = {
+        TableName: table,
+        ConditionExpression: 'id = :id',
+        ExpressionAttributeValues: attributesOf({ ':id': thing.id }),
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      } as const
+      const free = () => db.write(new DeleteItemCommand({ ...condition, Key: key }))
+      const reserve = () => {
+        const freeAt = clock.now() + freeAfter * 1000
+        const Item = { ...key, ...attributesOf({ freeAt, expiresAt: ttlOf(freeAt) }) }
+        return db.write(new PutItemCommand({ ...condition, Item }))
+      }
+      const { won } = await settle(
+        clock,
+        () => (freeAfter > 0 ? reserve() : free()),
+        // Whoever has the name now, it is not the thing that was to be deleted.
+        (found) => found === undefined || textIn(found, 'id') !== thing.id,
+      )
+      forget(thing)
+      return won
+    },
+
+    async spread(thing) {
+      forget(thing)
+      if (!isAlone) await clock.sleep(CACHE_LIFETIME + SKEW)
+      forget(thing)
+    },
+  }
+}
+
+/**
+ * How long the name of a deleted thing stays taken: while others may still use its record, what they send to it would not
+ * reach a new one of its name.
+ */
+export const reservedFor = (wanted: Seconds, { isAlone }: RecordsOptions): Seconds =>
+  Math.max(wanted, isAlone ? 0 : CACHE_LIFETIME / 1000)
+
+/** A name whose thing was deleted, and that is not to be used again yet. */
+const isReleased = (item: Item): boolean => item['freeAt'] !== undefined

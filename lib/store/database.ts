@@ -178,6 +178,13 @@ export async function settle(
   }
 }
 
+/** How many items DynamoDB writes in one call. */
+export const MOST_AT_ONCE = 25
+
+/** A list in parts of at most so many. */
+export const chunksOf = <Element>(list: readonly Element[], most: number): readonly (readonly Element[])[] =>
+  Array.from({ length: Math.ceil(list.length / most) }, (_, part) => list.slice(part * most, (part + 1) * most))
+
 /** Writes up to 25 items without conditions, in one call. Returns those that were certainly not written. */
 export async function writeBatch(write: Call, table: string, items: readonly Item[]): Promise<readonly Item[]> {
   const requests: WriteRequest[] = items.map((Item) => ({ PutRequest: { Item } }))
@@ -186,8 +193,19 @@ export async function writeBatch(write: Call, table: string, items: readonly Ite
   return unwritten.map(({ PutRequest }) => PutRequest?.Item).filter((item) => item !== undefined)
 }
 
-/** Reads up to 100 items by their keys; what the table could not answer at once is asked for again. */
+/** Reads items by their keys; what the table could not answer at once is asked for again. */
 export async function readBatch(
+  db: Database,
+  clock: Clock,
+  table: string,
+  keys: readonly Item[],
+  consistent: boolean,
+): Promise<readonly Item[]> {
+  const parts = chunksOf(keys, 100).map((part) => readAtOnce(db, clock, table, part, consistent))
+  return (await Promise.all(parts)).flat()
+}
+
+async function readAtOnce(
   db: Database,
   clock: Clock,
   table: string,

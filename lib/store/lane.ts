@@ -15,11 +15,13 @@ import {
   settle,
   Throttled,
   Uncertain,
+  chunksOf,
+  MOST_AT_ONCE,
   writeBatch,
   type Database,
   type Outcome,
 } from './database.ts'
-import { itemOf, justAfter, keyOf, messageOf, stateOf, type MessageState } from './message-item.ts'
+import { itemOf, justAfter, keyOf, messageOf, stateOf, type MessageState, type Placed } from './message-item.ts'
 
 /**
  * A lane: messages in the order in which they become receivable.
@@ -30,8 +32,8 @@ import { itemOf, justAfter, keyOf, messageOf, stateOf, type MessageState } from 
  * Every change is one conditional write of one item.
  */
 export interface Lane {
-  /** Adds up to 25 messages, in one attempt. Returns the ids of those that are certainly there. */
-  put(partition: string, messages: readonly Message[]): Promise<ReadonlySet<string>>
+  /** Adds messages, in one attempt for each 25 of them. Returns the ids of those that are certainly there. */
+  put(placed: readonly Placed[]): Promise<ReadonlySet<string>>
   /** The messages from one key to another, both included, in order; at most `limit`. `next` is where to go on. */
   page(partition: string, range: Range): Promise<Page>
   /** As `page`, without the bodies; from the end where `isBackwards`. */
@@ -127,23 +129,28 @@ export function lane(db: Database, table: string, clock: Clock): Lane {
       (found) => found !== undefined && textIn(found, 'leaseId') === next.leaseId,
     )
 
-  return {
-    async put(partition, messages) {
-      const items = messages.map((message) => itemOf(partition, message))
-      const [first] = items
-      try {
-        if (first && items.length === 1) {
-          const ConditionExpression = 'attribute_not_exists(pk)'
-          await db.attempt(new PutItemCommand({ TableName: table, Item: first, ConditionExpression }))
-          return new Set(messages.map(({ id }) => id))
-        }
-        const unwritten = new Set((await writeBatch(db.attempt, table, items)).map((item) => textIn(item, 'sk')))
-        return new Set(messages.filter((message) => !unwritten.has(keyOf(message))).map(({ id }) => id))
-      } catch (error) {
-        // Whatever became of them, their sender writes them anew under other ids, so that none is ever written twice.
-        if (error instanceof Uncertain || error instanceof Throttled || error instanceof Refused) return new Set()
-        throw error
+  /** Adds up to 25 messages, and returns the ids of those that are certainly there. */
+  async function putAtOnce(placed: readonly Placed[]): Promise<readonly string[]> {
+    const items = placed.map(({ partition, message }) => itemOf(partition, message))
+    const [first] = items
+    try {
+      if (first && items.length === 1) {
+        const ConditionExpression = 'attribute_not_exists(pk)'
+        await db.attempt(new PutItemCommand({ TableName: table, Item: first, ConditionExpression }))
+        return placed.map(({ message }) => message.id)
       }
+      const unwritten = new Set((await writeBatch(db.attempt, table, items)).map((item) => textIn(item, 'sk')))
+      return placed.flatMap(({ message }) => (unwritten.has(keyOf(message)) ? [] : [message.id]))
+    } catch (error) {
+      // Whatever became of them, their sender writes them anew under other ids, so that none is ever written twice.
+      if (error instanceof Uncertain || error instanceof Throttled || error instanceof Refused) return []
+      throw error
+    }
+  }
+
+  return {
+    async put(placed) {
+      return new Set((await Promise.all(chunksOf(placed, MOST_AT_ONCE).map(putAtOnce))).flat())
     },
 
     async page(partition, range) {

@@ -1,6 +1,16 @@
 import type { Body, Message } from '../domain/message.ts'
 import type { Instant } from '../domain/time.ts'
-import { attributeOf, attributesOf, endOf, numberIn, required, sizeOf, textIn, ttlOf } from './attributes.ts'
+import {
+  attributeOf,
+  attributesOf,
+  endOf,
+  numberIn,
+  required,
+  sizeOf,
+  textIn,
+  ttlOf,
+  type Values,
+} from './attributes.ts'
 import type { Item } from './database.ts'
 
 /** Messages as items of the table `messages`, and their keys. */
@@ -26,6 +36,16 @@ export const instantOfKey = (key: string): Instant => Number(key.slice(0, 13))
 /** The smallest key greater than `key`. */
 export const justAfter = (key: string): string => `${key}\0`
 
+/** A message, and where it lies. */
+export interface Placed {
+  readonly partition: string
+  readonly message: Message
+}
+
+/** Messages of one partition. */
+export const placed = (partition: string, messages: readonly Message[]): readonly Placed[] =>
+  messages.map((message) => ({ partition, message }))
+
 /** A message as its item. */
 export function itemOf(partition: string, message: Message): Item {
   const { body } = message
@@ -38,9 +58,12 @@ export function itemOf(partition: string, message: Message): Item {
     leaseUntil: message.leaseUntil,
     receiveCount: message.receiveCount,
     firstReceivedAt: message.firstReceivedAt,
-    ...('text' in body ? { body: body.text } : body),
+    ...bodyValues(body),
   })
 }
+
+/** A body as the attributes of an item that has one. */
+export const bodyValues = (body: Body): Values => ('text' in body ? { body: body.text } : { ...body })
 
 /** What tells which state a message is in. */
 export type MessageState = Pick<Message, 'sentAt' | 'visibleAt' | 'endsAt' | 'leaseUntil'>
@@ -69,7 +92,8 @@ export function messageOf(item: Item): Message {
   }
 }
 
-function bodyOf(item: Item): Body {
+/** The body of an item. */
+export function bodyOf(item: Item): Body {
   const text = textIn(item, 'body')
   if (text !== undefined) return { text }
   return {

@@ -11,12 +11,14 @@ import type { Lane } from './lane.ts'
 import { keyOf, partitionOf } from './message-item.ts'
 import type { Queues } from './queues.ts'
 import { receiver } from './receive.ts'
-import { sender } from './send.ts'
+import { sender, type Parcel } from './send.ts'
 
 /** The messages of queues. */
 export interface Messages {
   /** Stores the bodies as one message each, in order, and returns their ids. All of them, or an error. */
   send(queue: Queue, texts: readonly string[], delaySeconds: Seconds): Promise<readonly string[]>
+  /** Sends bodies that are stored already, to many queues at once. For each its messages' ids; undefined where it is gone. */
+  post(parcels: readonly Parcel[], delaySeconds: Seconds): Promise<readonly (readonly string[] | undefined)[]>
   /** Takes up to `count` messages, the first in order; waits for one until `until`, or until the signal is aborted. */
   receive(queue: Queue, want: Want): Promise<readonly Received[]>
   /** Ends a message; false when the handle has run out, is not the newest, or belongs to another queue. */
@@ -68,7 +70,7 @@ export function messages(stores: MessageStores): Messages {
   const shared: Shared = { ...stores, shards: newShards(), bell: newBell(clock) }
 
   return {
-    send: sender(shared),
+    ...sender(shared),
     receive: receiver(shared),
     count: counter(shared),
 

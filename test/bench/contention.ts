@@ -6,6 +6,7 @@ import { newQueue, withDefaults, type Queue } from '../../lib/domain/queue.ts'
 import { onlyKey } from '../../lib/keys.ts'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
 import { connect } from '../../lib/store/database.ts'
+import { placed } from '../../lib/store/message-item.ts'
 import { messages as messageStore, type Messages } from '../../lib/store/messages.ts'
 import type { Queues } from '../../lib/store/queues.ts'
 import { ask, newTables } from '../support/service.ts'
@@ -103,7 +104,7 @@ async function inMemory(race: Race): Promise<Outcome> {
     const sending = { leaseId: ids.leaseId(), body: { text: BODY }, delaySeconds: 0, retentionSeconds: 345_600 }
     return newMessage({ id: ids.messageId(at), ...sending }, at)
   })
-  await time.until(lane.put('', waiting))
+  await time.until(lane.put(placed('', waiting)))
   await time.until(time.sleep((6 * race.messages) / BATCH))
   asked.calls = 0
   const sent = waiting.map(({ id }) => id)
@@ -120,7 +121,8 @@ async function overEngine(race: Race): Promise<Outcome> {
   const counter = countUsage(client)
   time.slow(client)
   const shared = { client, tableNames, settings: readSettings({}), keys: onlyKey(KEY_PAIR), clock: time, random }
-  const process = () => createServices({ ...shared, isAlone: false })
+  const start = () => Promise.resolve()
+  const process = () => createServices({ ...shared, isAlone: false, start })
 
   const sender = process()
   const create = { Action: 'CreateQueue', queueName: 'contended', visibilityTimeout }

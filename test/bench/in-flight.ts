@@ -5,7 +5,7 @@ import { after } from '../../lib/domain/time.ts'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
 import { database } from '../../lib/store/database.ts'
 import { lane } from '../../lib/store/lane.ts'
-import { partitionOf } from '../../lib/store/message-item.ts'
+import { partitionOf, placed } from '../../lib/store/message-item.ts'
 import { manualClock, type ManualClock } from '../support/clock.ts'
 import { ask, newTables, testServices, type Client } from '../support/service.ts'
 import { accepted } from './cmq-client.ts'
@@ -86,7 +86,7 @@ async function quietService(endpoint: string) {
   /** Puts messages as they are, so that nothing this service remembers makes them easier to receive. */
   async function put(queue: Queue, items: readonly Message[]): Promise<void> {
     for (let at = 0; at < items.length; at += 25)
-      await messages.put(partitionOf(queue.laneId, 0), items.slice(at, at + 25))
+      await messages.put(placed(partitionOf(queue.laneId, 0), items.slice(at, at + 25)))
   }
   return { services, clock, counter, put }
 }

@@ -31,11 +31,11 @@ export function laneInMemory(time: VirtualTime, bodyBytes: number): { readonly l
   }
 
   const lane: Lane = {
-    put: (_partition, added) =>
+    put: (added) =>
       call(() => {
-        for (const message of added) messages.set(keyOf(message), message)
+        for (const { message } of added) messages.set(keyOf(message), message)
         keys = [...messages.keys()].sort()
-        return new Set(added.map(({ id }) => id))
+        return new Set(added.map(({ message }) => message.id))
       }),
 
     page: (_partition, { from, to, limit, consistent }) =>

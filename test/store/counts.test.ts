@@ -5,7 +5,7 @@ import { newQueue, withDefaults } from '../../lib/domain/queue.ts'
 import { counter } from '../../lib/store/counts.ts'
 import { connect, database } from '../../lib/store/database.ts'
 import { lane } from '../../lib/store/lane.ts'
-import { partitionOf } from '../../lib/store/message-item.ts'
+import { partitionOf, placed } from '../../lib/store/message-item.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
 import { manualClock } from '../support/clock.ts'
 import { testEngine } from '../support/engine.ts'
@@ -40,7 +40,7 @@ async function given(shards: number) {
   }
   const put = async (made: readonly Message[]) => {
     for (let at = 0; at < made.length; at += 25)
-      await theLane.put(partitionOf(queue.laneId, (at / 25) % shards), made.slice(at, at + 25))
+      await theLane.put(placed(partitionOf(queue.laneId, (at / 25) % shards), made.slice(at, at + 25)))
   }
   return { clock, ids, theLane, queue, message, put }
 }

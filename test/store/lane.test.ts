@@ -3,7 +3,7 @@ import { lease, newMessage, type Message } from '../../lib/domain/message.ts'
 import { randomIds } from '../../lib/domain/ids.ts'
 import { connect, database } from '../../lib/store/database.ts'
 import { lane, type Lane } from '../../lib/store/lane.ts'
-import { INLINE_BYTES, keyAfter, keyAt, keyOf, LAST_KEY } from '../../lib/store/message-item.ts'
+import { INLINE_BYTES, keyAfter, keyAt, keyOf, LAST_KEY, placed } from '../../lib/store/message-item.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
 import { manualClock, START } from '../support/clock.ts'
 import { engineKinds, testEngine } from '../support/engine.ts'
@@ -35,15 +35,15 @@ describe.each(engineKinds())('given a lane on %s', (kind) => {
   it('when messages are put, then a page has them in the order of their times, whatever the order of the puts', async () => {
     const partition = newPartition()
     const [a, b, c] = [messageAt(START), messageAt(START + 1_000), messageAt(START + 2_000)]
-    await theLane.put(partition, [c])
-    await theLane.put(partition, [b, a])
+    await theLane.put(placed(partition, [c]))
+    await theLane.put(placed(partition, [b, a]))
     expect((await theLane.page(partition, everything)).messages).toEqual([a, b, c])
   })
 
   it('when a page is cut, then the next begins where it ended, and nothing is missed or seen twice', async () => {
     const partition = newPartition()
     const put = Array.from({ length: 23 }, (_, index) => messageAt(START + index))
-    await theLane.put(partition, put)
+    await theLane.put(placed(partition, put))
     const seen: Message[] = []
     for (let from: string | undefined = keyAt(0); from !== undefined;) {
       const page = await theLane.page(partition, { ...everything, from, limit: 5 })
@@ -55,7 +55,7 @@ describe.each(engineKinds())('given a lane on %s', (kind) => {
 
   it('when a page ends at an instant, then what becomes visible in that very millisecond is in it', async () => {
     const partition = newPartition()
-    await theLane.put(partition, [messageAt(START), messageAt(START + 1)])
+    await theLane.put(placed(partition, [messageAt(START), messageAt(START + 1)]))
     const page = await theLane.page(partition, { ...everything, to: keyAfter(START) })
     expect(page.messages.map(({ visibleAt }) => visibleAt)).toEqual([START])
   })
@@ -67,7 +67,7 @@ describe.each(engineKinds())('given a lane on %s', (kind) => {
   it('when a message is claimed, then only the newest lease holds', async () => {
     const partition = newPartition()
     const message = messageAt(START)
-    await theLane.put(partition, [message])
+    await theLane.put(placed(partition, [message]))
     const first = lease(message, 30, ids.leaseId(), clock.now())
     expect(await theLane.claim(partition, message, first)).toEqual({ won: true })
     expect(await theLane.claim(partition, message, lease(message, 30, ids.leaseId(), clock.now()))).toEqual({
@@ -83,7 +83,7 @@ describe.each(engineKinds())('given a lane on %s', (kind) => {
   it('when a deleted message is claimed, ended or given back, then it does not come back', async () => {
     const partition = newPartition()
     const message = messageAt(START)
-    await theLane.put(partition, [message])
+    await theLane.put(placed(partition, [message]))
     const leased = lease(message, 30, ids.leaseId(), clock.now())
     await theLane.claim(partition, message, leased)
     await theLane.end(partition, keyOf(message), leased.leaseId, leased.leaseUntil)
@@ -98,7 +98,7 @@ describe.each(engineKinds())('given a lane on %s', (kind) => {
   it('when a message is given back, then it is as before, under another lease id', async () => {
     const partition = newPartition()
     const message = messageAt(START)
-    await theLane.put(partition, [message])
+    await theLane.put(placed(partition, [message]))
     const leased = lease(message, 30, ids.leaseId(), clock.now())
     await theLane.claim(partition, message, leased)
     const back = { ...message, leaseId: ids.leaseId() }
@@ -121,7 +121,7 @@ describe.each(engineKinds())('given a lane on %s', (kind) => {
     const usage = noUsage()
     await metered(usage, async () => {
       const message = messageAt(START, 'x'.repeat(INLINE_BYTES))
-      await theLane.put(partition, [message])
+      await theLane.put(placed(partition, [message]))
       const leased = { ...lease(message, 43_200, ids.leaseId(), clock.now()), receiveCount: 999_999 }
       await theLane.claim(partition, message, leased)
       await theLane.end(partition, keyOf(message), leased.leaseId, leased.leaseUntil)
@@ -133,7 +133,7 @@ describe.each(engineKinds())('given a lane on %s', (kind) => {
   it('when an item holds any instant and any end, then both come back to the millisecond', async () => {
     const partition = newPartition()
     const odd = { ...messageAt(START), sentAt: START + 7, endsAt: START + 7 + 60_000 }
-    await theLane.put(partition, [odd])
+    await theLane.put(placed(partition, [odd]))
     expect((await theLane.page(partition, everything)).messages).toEqual([odd])
   })
 })

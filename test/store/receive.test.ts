@@ -6,7 +6,7 @@ import type { Queue } from '../../lib/domain/queue.ts'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
 import { connect, database } from '../../lib/store/database.ts'
 import { lane, type Lane } from '../../lib/store/lane.ts'
-import { partitionOf } from '../../lib/store/message-item.ts'
+import { partitionOf, placed } from '../../lib/store/message-item.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
 import { manualClock, whilePassing, type ManualClock } from '../support/clock.ts'
 import { testEngine } from '../support/engine.ts'
@@ -53,7 +53,7 @@ async function given(attributes: Record<string, string | number> = {}): Promise<
     async putLate(text, visibleAt, shard = 0) {
       const sending = { id: ids.messageId(visibleAt), leaseId: ids.leaseId(), body: { text } }
       const life = { delaySeconds: 0, retentionSeconds: queue.attributes.msgRetentionSeconds }
-      await raw.put(partitionOf(queue.laneId, shard), [newMessage({ ...sending, ...life }, visibleAt)])
+      await raw.put(placed(partitionOf(queue.laneId, shard), [newMessage({ ...sending, ...life }, visibleAt)]))
     },
   }
 }

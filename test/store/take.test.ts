@@ -4,7 +4,7 @@ import { ANSWER_ROOM, givenBack, lease, newMessage, type LeasedMessage } from '.
 import { connect, database } from '../../lib/store/database.ts'
 import { newShards } from '../../lib/store/shards.ts'
 import { lane } from '../../lib/store/lane.ts'
-import { keyOf } from '../../lib/store/message-item.ts'
+import { keyOf, placed } from '../../lib/store/message-item.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
 import { taker, type Take } from '../../lib/store/take.ts'
 import { manualClock } from '../support/clock.ts'
@@ -30,7 +30,7 @@ async function given(crowded = 50_000) {
     const made = Array.from({ length: count }, (_, index) =>
       newMessage({ id: ids.messageId(at), leaseId: ids.leaseId(), body: { text: `m${index}` }, ...life }, at + index),
     )
-    for (let from = 0; from < count; from += 25) await theLane.put(partition, made.slice(from, from + 25))
+    for (let from = 0; from < count; from += 25) await theLane.put(placed(partition, made.slice(from, from + 25)))
     return made
   }
   const process = (visibilityTimeout = 30) => {

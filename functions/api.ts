@@ -3,34 +3,62 @@ import * as v from 'valibot'
 import { CmqError } from '../lib/domain/errors.ts'
 import { parseRequest } from '../lib/protocol/request.ts'
 import { handler as batchDeleteMessage } from './actions/batch-delete-message.ts'
+import { handler as batchPublishMessage } from './actions/batch-publish-message.ts'
 import { handler as batchReceiveMessage } from './actions/batch-receive-message.ts'
 import { handler as batchSendMessage } from './actions/batch-send-message.ts'
+import { handler as clearSubscriptionFilterTags } from './actions/clear-subscription-filter-tags.ts'
 import { handler as createQueue } from './actions/create-queue.ts'
+import { handler as createTopic } from './actions/create-topic.ts'
 import { handler as deleteMessage } from './actions/delete-message.ts'
 import { handler as deleteQueue } from './actions/delete-queue.ts'
+import { handler as deleteTopic } from './actions/delete-topic.ts'
 import { handler as getQueueAttributes } from './actions/get-queue-attributes.ts'
+import { handler as getSubscriptionAttributes } from './actions/get-subscription-attributes.ts'
+import { handler as getTopicAttributes } from './actions/get-topic-attributes.ts'
 import { handler as listQueue } from './actions/list-queue.ts'
+import { handler as listSubscriptionByTopic } from './actions/list-subscription-by-topic.ts'
+import { handler as listTopic } from './actions/list-topic.ts'
+import { handler as publishMessage } from './actions/publish-message.ts'
 import { handler as queryQueueRoute } from './actions/query-queue-route.ts'
+import { handler as queryTopicRoute } from './actions/query-topic-route.ts'
 import { handler as receiveMessage } from './actions/receive-message.ts'
 import { handler as sendMessage } from './actions/send-message.ts'
 import { handler as setQueueAttributes } from './actions/set-queue-attributes.ts'
+import { handler as setSubscriptionAttributes } from './actions/set-subscription-attributes.ts'
+import { handler as setTopicAttributes } from './actions/set-topic-attributes.ts'
+import { handler as subscribe } from './actions/subscribe.ts'
+import { handler as unsubscribe } from './actions/unsubscribe.ts'
 import { cmqHandler, type CmqHandler } from './cmq-handler.ts'
 
 /** CMQ's actions. Their names are compared without regard to case: an SDK misspells one (406/8406). */
 const actions = new Map(
   Object.entries({
     BatchDeleteMessage: batchDeleteMessage,
+    BatchPublishMessage: batchPublishMessage,
     BatchReceiveMessage: batchReceiveMessage,
     BatchSendMessage: batchSendMessage,
+    ClearSubscriptionFilterTags: clearSubscriptionFilterTags,
     CreateQueue: createQueue,
+    CreateTopic: createTopic,
     DeleteMessage: deleteMessage,
     DeleteQueue: deleteQueue,
+    DeleteTopic: deleteTopic,
     GetQueueAttributes: getQueueAttributes,
+    GetSubscriptionAttributes: getSubscriptionAttributes,
+    GetTopicAttributes: getTopicAttributes,
     ListQueue: listQueue,
+    ListSubscriptionByTopic: listSubscriptionByTopic,
+    ListTopic: listTopic,
+    PublishMessage: publishMessage,
     QueryQueueRoute: queryQueueRoute,
+    QueryTopicRoute: queryTopicRoute,
     ReceiveMessage: receiveMessage,
     SendMessage: sendMessage,
     SetQueueAttributes: setQueueAttributes,
+    SetSubscriptionAttributes: setSubscriptionAttributes,
+    SetTopicAttributes: setTopicAttributes,
+    Subscribe: subscribe,
+    Unsubscribe: unsubscribe,
   }).map(([name, handler]) => [name.toLowerCase(), handler]),
 )
 

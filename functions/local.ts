@@ -11,13 +11,22 @@ import { createTables } from '../lib/store/create-tables.ts'
 import { connect, database, type Database } from '../lib/store/database.ts'
 import { sweep } from '../lib/store/sweep.ts'
 import { handler as api } from './api.ts'
+import { localWorker } from './local-worker.ts'
 import { logger } from './logger.ts'
 import { createServices, systemClock } from './services.ts'
 import { readSettings, type Settings } from './settings.ts'
 
 /** The same handlers on localhost, over an embedded DynamoDB: this file only puts the parts together. */
 
-const tableNames = { registry: 'cmq-registry', messages: 'cmq-messages', bodies: 'cmq-bodies' }
+const tableNames = {
+  registry: 'cmq-registry',
+  messages: 'cmq-messages',
+  deliveries: 'cmq-deliveries',
+  bodies: 'cmq-bodies',
+}
+
+/** What a developer pushes to. */
+const LOOPBACK = ['127.0.0.0/8', '::1']
 
 /** Milliseconds for one attempt at the engine: nothing is lost on the way to it, but a busy machine is slow. */
 const ATTEMPT_TIMEOUT = 10_000
@@ -49,7 +58,10 @@ async function main(): Promise<void> {
   try {
     const store = await openStore(options, parts)
     parts.push(startSweeping(database(store.client, systemClock)))
-    const services = createServices({ ...store, tableNames, settings, keys: onlyKey(options) })
+    const { services, end: endRuns } = localWorker((start) =>
+      createServices({ ...store, tableNames, settings, keys: onlyKey(options), start }),
+    )
+    parts.push({ end: endRuns })
     const gateway = await serve((event, context) => api(event, { ...context, services }), {
       host: options.host,
       port: options.port,
@@ -132,7 +144,7 @@ function howToCall(url: string, { isDefaultPair, secretId, secretKey }: LocalOpt
 
 function settingsOf(environment: NodeJS.ProcessEnv): Settings {
   try {
-    return readSettings(environment, { longestWait: 30 })
+    return readSettings(environment, { longestWait: 30, pushTargets: LOOPBACK })
   } catch (error) {
     throw new LocalError((error as Error).message)
   }

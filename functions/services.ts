@@ -1,12 +1,20 @@
 import type { Clock } from '../lib/domain/time.ts'
 import { randomIds, type Ids } from '../lib/domain/ids.ts'
 import { keysOf, type Keys } from '../lib/keys.ts'
-import { tableVariables } from '../lib/names.ts'
-import { bodies } from '../lib/store/bodies.ts'
+import { runVariables, tableVariables } from '../lib/names.ts'
+import { targets, type Targets } from '../lib/push/addresses.ts'
+import { lambdaStart, type Start } from '../lib/starts.ts'
+import { newBell, type Bell } from '../lib/store/bell.ts'
+import { bodies, type Bodies } from '../lib/store/bodies.ts'
 import { connect, database } from '../lib/store/database.ts'
+import { deliveries, type Deliveries } from '../lib/store/deliveries.ts'
+import { fanOut, type FanOut } from '../lib/store/fan-out.ts'
 import { lane } from '../lib/store/lane.ts'
 import { messages, type Messages, type Report } from '../lib/store/messages.ts'
 import { queues, type Queues } from '../lib/store/queues.ts'
+import { subscriptions, type Subscriptions } from '../lib/store/subscriptions.ts'
+import { topics, type Topics } from '../lib/store/topics.ts'
+import { workList, type WorkList } from '../lib/store/work.ts'
 import type { Table } from '../lib/tables.ts'
 import { logger } from './logger.ts'
 import { readSettings, type Settings } from './settings.ts'
@@ -15,10 +23,22 @@ import { readSettings, type Settings } from './settings.ts'
 export interface Services {
   readonly queues: Queues
   readonly messages: Messages
+  readonly topics: Topics
+  readonly subscriptions: Subscriptions
+  readonly deliveries: Deliveries
+  readonly fanOut: FanOut
+  readonly workList: WorkList
+  readonly bodies: Bodies
+  /** Has a lane of deliveries worked through, now. */
+  readonly start: Start
+  readonly targets: Targets
   readonly keys: Keys
   readonly settings: Settings
   readonly clock: Clock
   readonly ids: Ids
+  readonly random: () => number
+  /** Rung when this process puts a delivery into a lane. */
+  readonly deliveryBell: Bell
 }
 
 /** What differs between a deployed function, localhost and a test. */
@@ -29,6 +49,7 @@ export interface ServicesOptions {
   readonly settings: Settings
   /** Whether no other process uses the tables. */
   readonly isAlone: boolean
+  readonly start: Start
   readonly clock?: Clock
   readonly ids?: Ids
   readonly random?: () => number
@@ -42,28 +63,51 @@ export function createServices({
   keys,
   settings,
   isAlone,
+  start,
   clock = systemClock,
   ids = randomIds(),
   random = Math.random,
   report = (message, details) => logger.error(message, { ...details }),
 }: ServicesOptions): Services {
   const db = database(client, clock)
-  const queueStore = queues(db, tableNames.registry, clock, { isAlone })
+  const { registry } = tableNames
+  const deliveryBell = newBell(clock)
+  const common = { clock, ids, random, report }
+  const bodyStore = bodies(db, tableNames.bodies, clock, () => ids.leaseId())
+  const queueStore = queues(db, registry, clock, { isAlone })
+  const messageStore = messages({
+    lane: lane(db, tableNames.messages, clock),
+    bodies: bodyStore,
+    queues: queueStore,
+    ...common,
+  })
+  const deliveryStore = deliveries(db, tableNames.deliveries, clock, deliveryBell)
+  const list = workList(db, registry, clock, { isAlone })
   return {
     queues: queueStore,
-    messages: messages({
-      lane: lane(db, tableNames.messages, clock),
-      bodies: bodies(db, tableNames.bodies, clock, () => ids.leaseId()),
+    messages: messageStore,
+    topics: topics(db, registry, clock, { isAlone }),
+    subscriptions: subscriptions(db, registry, clock, { isAlone }),
+    deliveries: deliveryStore,
+    workList: list,
+    bodies: bodyStore,
+    fanOut: fanOut({
+      bodies: bodyStore,
       queues: queueStore,
-      clock,
-      ids,
-      random,
-      report,
+      messages: messageStore,
+      deliveries: deliveryStore,
+      workList: list,
+      start,
+      ...common,
     }),
+    start,
+    targets: targets(settings.pushTargets),
     keys,
     settings,
     clock,
     ids,
+    random,
+    deliveryBell,
   }
 }
 
@@ -71,16 +115,24 @@ let deployed: Services | undefined
 
 /** The services of a deployed function, made once per cold start from its environment. */
 export function deployedServices(): Services {
+  const { env } = process
+  // A function that works through deliveries is not told its own name; Lambda tells it.
+  const self = env['AWS_LAMBDA_FUNCTION_NAME']
   deployed ??= createServices({
     client: connect(),
     tableNames: {
       registry: required(tableVariables.registry),
       messages: required(tableVariables.messages),
+      deliveries: required(tableVariables.deliveries),
       bodies: required(tableVariables.bodies),
     },
-    keys: keysOf(process.env) ?? fail('neither a key pair nor a secret is configured'),
-    settings: readSettings(process.env),
+    keys: keysOf(env) ?? { find: () => fail('neither a key pair nor a secret is configured') },
+    settings: readSettings(env),
     isAlone: false,
+    start: lambdaStart({
+      push: env[runVariables.pushFunction] ?? self,
+      release: env[runVariables.releaseFunction] ?? self,
+    }),
   })
   return deployed
 }

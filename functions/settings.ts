@@ -1,6 +1,7 @@
 import { LONGEST_DELAY } from '../lib/domain/queue.ts'
 import type { Seconds } from '../lib/domain/time.ts'
 import { settingVariables } from '../lib/names.ts'
+import { targets } from '../lib/push/addresses.ts'
 
 /** What a deployment may set. The README lists the same, with the reasons for the defaults. */
 export interface Settings {
@@ -18,6 +19,22 @@ export interface Settings {
   readonly longestWait: Seconds
   /** Queues of one account. 1000. */
   readonly maxQueues: number
+  /** Topics of one account. 1000. */
+  readonly maxTopics: number
+  /** Subscriptions of one topic. 500. */
+  readonly maxSubscriptions: number
+  /** Accept a message that no subscription gets, where CMQ refuses it by 6030. Off. */
+  readonly publishToNobody: boolean
+  /** Refuse a queue subscription that asks for JSON, as CMQ does; otherwise it is taken as SIMPLIFIED. Off. */
+  readonly strictContentFormat: boolean
+  /** Deliveries of one subscription that may be failing before nothing new begins. 16; 1 is CMQ's strict order. */
+  readonly pushWindow: number
+  /** First tries of one subscription at once, beside those that are failing. 100. */
+  readonly pushFirstTries: number
+  /** Addresses that may be pushed to although they are not public, as CIDR blocks. None; loopback on localhost. */
+  readonly pushTargets: readonly string[]
+  /** The longest pause between two attempts that a running function waits out; longer ones it is woken after. 120. */
+  readonly longestPause: Seconds
   /** Names under which clients may know this service, beside the one that arrives as Host: a proxy may change that. */
   readonly publicHosts: readonly string[]
 }
@@ -33,6 +50,14 @@ export const readSettings = (environment: Environment, defaults: Partial<Setting
   longestDelay: whole(environment, settingVariables.longestDelay, 0, LONGEST_DELAY, 3_600),
   longestWait: whole(environment, settingVariables.longestWait, 0, 30, defaults.longestWait ?? 27),
   maxQueues: whole(environment, settingVariables.maxQueues, 1, 1_000_000, 1_000),
+  maxTopics: whole(environment, settingVariables.maxTopics, 1, 1_000_000, 1_000),
+  maxSubscriptions: whole(environment, settingVariables.maxSubscriptions, 1, 10_000, 500),
+  publishToNobody: flag(environment, settingVariables.publishToNobody),
+  strictContentFormat: flag(environment, settingVariables.strictContentFormat),
+  pushWindow: whole(environment, settingVariables.pushWindow, 1, 100, 16),
+  pushFirstTries: whole(environment, settingVariables.pushFirstTries, 1, 500, 100),
+  pushTargets: blocks(environment, settingVariables.pushTargets, defaults.pushTargets ?? []),
+  longestPause: whole(environment, settingVariables.longestPause, 0, 600, 120),
   publicHosts: hosts(environment, settingVariables.publicHosts),
 })
 
@@ -47,6 +72,16 @@ function hosts(environment: Environment, name: string): readonly string[] {
   const wrong = given.find((host) => !/^[\w.-]+(:\d+)?$/.test(host))
   if (wrong !== undefined) throw new Error(`${name} takes host names without a scheme or a path, not ${wrong}`)
   return given
+}
+
+function blocks(environment: Environment, name: string, otherwise: readonly string[]): readonly string[] {
+  const given = (environment[name] ?? '').split(',').flatMap((block) => block.trim() || [])
+  try {
+    targets(given)
+  } catch (error) {
+    throw new Error(`${name}: ${(error as Error).message}`)
+  }
+  return [...otherwise, ...given]
 }
 
 function whole(environment: Environment, name: string, min: number, max: number, otherwise: number): number {

@@ -4,6 +4,7 @@ import type { Table } from './tables.ts'
 export const tableVariables: Readonly<Record<Table, string>> = {
   registry: 'CMQ_REGISTRY_TABLE',
   messages: 'CMQ_MESSAGES_TABLE',
+  deliveries: 'CMQ_DELIVERIES_TABLE',
   bodies: 'CMQ_BODIES_TABLE',
 }
 
@@ -12,6 +13,14 @@ export const keyVariables = {
   secretId: 'CMQ_SECRET_ID',
   secretKey: 'CMQ_SECRET_KEY',
   secretArn: 'CMQ_SECRET_ARN',
+} as const
+
+/** What runs later or elsewhere: the functions that work through deliveries, and where one-time schedules are kept. */
+export const runVariables = {
+  pushFunction: 'CMQ_PUSH_FUNCTION',
+  releaseFunction: 'CMQ_RELEASE_FUNCTION',
+  scheduleGroup: 'CMQ_SCHEDULE_GROUP',
+  scheduleRole: 'CMQ_SCHEDULE_ROLE_ARN',
 } as const
 
 /** Settings of the service, as environment variables. `functions/settings.ts` says what each means. */
@@ -23,6 +32,14 @@ export const settingVariables = {
   longestDelay: 'CMQ_LONGEST_DELAY_SECONDS',
   longestWait: 'CMQ_LONGEST_WAIT_SECONDS',
   maxQueues: 'CMQ_MAX_QUEUES',
+  maxTopics: 'CMQ_MAX_TOPICS',
+  maxSubscriptions: 'CMQ_MAX_SUBSCRIPTIONS',
+  publishToNobody: 'CMQ_PUBLISH_TO_NOBODY',
+  strictContentFormat: 'CMQ_STRICT_CONTENT_FORMAT',
+  pushWindow: 'CMQ_PUSH_WINDOW',
+  pushFirstTries: 'CMQ_PUSH_FIRST_TRIES',
+  pushTargets: 'CMQ_PUSH_TARGETS',
+  longestPause: 'CMQ_LONGEST_PAUSE_SECONDS',
   publicHosts: 'CMQ_PUBLIC_HOSTS',
 } as const
 

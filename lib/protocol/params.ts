@@ -27,13 +27,18 @@ export const integer = (min: number, max: number, failure: Failure = 'parameterO
 export const seconds = integer
 
 /** A letter, then letters, digits, `-` and, as newer pages have it, `_`; 64 in all (406/5832). */
-export const queueName = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, 'queueNameWrong' satisfies Failure),
-)
+export const name = (failure: Failure) => v.pipe(v.string(), v.regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, failure))
+
+export const queueName = name('queueNameWrong')
 
 /** What a name must contain to be listed; nothing when all are wanted (406/5833). */
 export const searchWord = v.optional(v.string(), '')
+
+/** A page of a list, of `min` to `max` elements (406/5833). */
+export const page = (min: number, max: number) => ({
+  offset: v.optional(integer(0, Number.MAX_SAFE_INTEGER), '0'),
+  limit: v.optional(integer(min, max), '20'),
+})
 
 /** A body of at least one byte; how long it may be is its queue's to say (406/5837). */
 export const msgBody = v.pipe(v.string(), v.minLength(1, 'bodyEmpty' satisfies Failure))

@@ -22,9 +22,3 @@ export const pollingWaitSeconds = v.optional(
     v.transform((wait) => Math.min(wait, queueLimits.pollingWaitSeconds.max)),
   ),
 )
-
-/** A page of a list (406/5833). */
-export const page = {
-  offset: v.optional(integer(0, Number.MAX_SAFE_INTEGER), '0'),
-  limit: v.optional(integer(1, 50), '20'),
-}

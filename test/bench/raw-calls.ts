@@ -21,7 +21,12 @@ const lease = (name: string) => ({ S: `${name}-of-twenty-two-letters`.slice(0, 2
  */
 export async function rawLoads(endpoint: string): Promise<Loads> {
   const client = connect({ endpoint, attemptTimeout: 20_000 })
-  await createTables(client, { registry: TableName, messages: TableName, bodies: TableName })
+  await createTables(client, {
+    registry: TableName,
+    messages: TableName,
+    deliveries: TableName,
+    bodies: TableName,
+  })
   let sent = 0
 
   function newItem(partition: number): Item {

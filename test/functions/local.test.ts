@@ -439,7 +439,12 @@ describe.concurrent('given a DynamoDB of somebody else', () => {
   it('when the server uses it, then what has expired is removed from it, and it outlives the server', async () => {
     const engine = await startEngine()
     const client = connect({ endpoint: engine.endpoint })
-    const tables = { registry: 'cmq-registry', messages: 'cmq-messages', bodies: 'cmq-bodies' }
+    const tables = {
+      registry: 'cmq-registry',
+      messages: 'cmq-messages',
+      deliveries: 'cmq-deliveries',
+      bodies: 'cmq-bodies',
+    }
     await createTables(client, tables)
     const now = Math.floor(Date.now() / 1000)
     const put = (TableName: string, pk: string, expiresAt: number) =>

@@ -7,6 +7,7 @@ import type { Clock } from '../../lib/domain/time.ts'
 import { onlyKey } from '../../lib/keys.ts'
 import { connect } from '../../lib/store/database.ts'
 import { createTables } from '../../lib/store/create-tables.ts'
+import type { Start } from '../../lib/starts.ts'
 import type { Report } from '../../lib/store/messages.ts'
 import type { Table } from '../../lib/tables.ts'
 import { during, manualClock, type ManualClock } from './clock.ts'
@@ -17,7 +18,12 @@ export const key = { secretId: 'AKIDlocal', secretKey: 'local-secret' }
 /** Names of tables of its own, made in the engine at `endpoint`. */
 export async function newTables(endpoint: string): Promise<Readonly<Record<Table, string>>> {
   const suffix = Math.random().toString(36).slice(2)
-  const names = { registry: `registry-${suffix}`, messages: `messages-${suffix}`, bodies: `bodies-${suffix}` }
+  const names = {
+    registry: `registry-${suffix}`,
+    messages: `messages-${suffix}`,
+    deliveries: `deliveries-${suffix}`,
+    bodies: `bodies-${suffix}`,
+  }
   await createTables(connect({ endpoint, attemptTimeout: 20_000 }), names)
   return names
 }
@@ -35,6 +41,8 @@ export interface ServiceOptions {
   /** Adds faults, or counts, to the calls that these services make. */
   readonly prepare?: (client: Client) => void
   readonly report?: Report
+  /** Told which lanes of deliveries somebody has to work through. By default nobody does. */
+  readonly start?: Start
 }
 
 /** The services over an engine, as one process has them; two of them over the same tables are two processes. */
@@ -55,6 +63,7 @@ export async function testServices({
     keys: onlyKey(key),
     settings: { ...readSettings({}), ...settings },
     isAlone,
+    start: () => Promise.resolve(),
     ...rest,
   })
 }

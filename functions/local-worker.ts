@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto'
+import type { Start } from '../lib/starts.ts'
+import type { Run } from '../lib/store/work.ts'
+import { timedWakeUps } from '../lib/wake-ups.ts'
+import { logger } from './logger.ts'
+import { handler as push } from './push.ts'
+import { createWorker, type RunEvent, type RunHandler } from './run-handler.ts'
+import { handler as releaseDelayed } from './scheduled/release-delayed.ts'
+import { handler as retryDeliveries } from './scheduled/retry-deliveries.ts'
+import type { Services } from './services.ts'
+
+/** What EventBridge and asynchronous invocations are in the cloud: runs in this process, by calls and timers. */
+export interface LocalWorker {
+  readonly services: Services
+  /** Lets go of everything, and has run when all runs have ended. */
+  end(): Promise<void>
+}
+
+/** How often what was left behind is looked for, in milliseconds: looking costs nothing here. */
+const NET_EVERY = 10_000
+
+/** Runs what `services` start. `make` is given the way to do so. */
+export function localWorker(make: (start: Start) => Services): LocalWorker {
+  const ended = new AbortController()
+  const running = new Set<Promise<void>>()
+
+  function call(handler: RunHandler, event: RunEvent): Promise<void> {
+    const run = handler(event, { awsRequestId: randomUUID(), worker, signal: ended.signal }).catch((error: unknown) => {
+      // What ends with the server has nothing to report.
+      if (!ended.signal.aborted) logger.error('a run has failed', { error })
+    })
+    running.add(run)
+    return run.finally(() => running.delete(run))
+  }
+
+  const start = (run: Run): Promise<void> => {
+    if (!ended.signal.aborted) void call(run.work.duty === 'push' ? push : releaseDelayed, run)
+    return Promise.resolve()
+  }
+
+  const services = make((work) => start({ work }))
+  const { clock } = services
+  const worker = createWorker(services, timedWakeUps(clock, start, ended.signal))
+
+  async function castNets(): Promise<void> {
+    while (!ended.signal.aborted) {
+      // Not waited for: a release waits for what is due soon.
+      void call(retryDeliveries, {})
+      void call(releaseDelayed, {})
+      await clock.sleep(NET_EVERY, ended.signal)
+    }
+  }
+  void castNets()
+
+  return {
+    services,
+
+    async end() {
+      ended.abort()
+      worker.poster.close()
+      await Promise.all(running)
+    },
+  }
+}

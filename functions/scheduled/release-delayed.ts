@@ -1,0 +1,76 @@
+import { CmqError } from '../../lib/domain/errors.ts'
+import type { Delivery } from '../../lib/domain/delivery.ts'
+import { choosing } from '../../lib/domain/subscription.ts'
+import { after } from '../../lib/domain/time.ts'
+import type { Topic } from '../../lib/domain/topic.ts'
+import { windowLimits } from '../../lib/domain/window.ts'
+import type { Attempt, Duty } from '../../lib/push/runner.ts'
+import type { Work } from '../../lib/store/work.ts'
+import { logger } from '../logger.ts'
+import { runHandler, type Shift, type Worker } from '../run-handler.ts'
+
+/**
+ * Publishes what has waited for its delay, of the topic that is named; by its schedule of all topics where something was
+ * left behind. Who gets a message is decided now, by the subscriptions that there are.
+ */
+export const handler = runHandler('release-delayed', async ({ work, wokenFor }, shift) => {
+  const due = wokenFor === undefined ? {} : { wokenFor }
+  const works = work ? [work] : await leftBehind(shift)
+  const summaries = await Promise.all(
+    works.map((work) => shift.run(work, () => releaseDuty(work, shift), { ...shift.bounds, ...due })),
+  )
+  return { topics: works.length, released: summaries.reduce((sum, { delivered }) => sum + delivered, 0) }
+})
+
+async function leftBehind({ workList, deliveries }: Shift): Promise<readonly Work[]> {
+  const works = await workList.left('release')
+  const isEmpty = await Promise.all(works.map(({ laneId }) => deliveries.isEmpty(laneId)))
+  return works.filter((_, index) => !isEmpty[index])
+}
+
+/** Publications at once, of one topic: each may be as many writes as there are subscriptions. */
+const AT_ONCE = 16
+
+/** A publication that could not be stored is tried again after so many seconds. */
+const AGAIN = 1
+
+/** How the delayed publications of a topic are released; undefined when it is gone, and what it holds with it. */
+async function releaseDuty({ laneId, within, name }: Work, worker: Worker): Promise<Duty | undefined> {
+  const topic = await worker.topics.get(within, name).catch((error: unknown) => {
+    if (error instanceof CmqError && error.failure === 'topicNotFound') return undefined
+    throw error
+  })
+  if (topic?.id !== laneId) return undefined
+
+  return {
+    limits: windowLimits(AT_ONCE, AT_ONCE),
+    attempt: (delivery) => release(topic, delivery, worker),
+    next: (delivery, failure, now) => ({
+      ...delivery,
+      attempt: delivery.attempt + 1,
+      dueAt: after(now, AGAIN),
+      failure,
+    }),
+    waitOf: () => AGAIN,
+    tried: ({ id, publishedAt }, { outcome }) =>
+      logger.info('release', { topic: topic.name, messageId: id, outcome, late: worker.clock.now() - publishedAt }),
+    dropped: ({ id, attempt }, why) =>
+      logger.warn('message dropped', { topic: topic.name, messageId: id, attempts: attempt, lastFailure: why }),
+  }
+}
+
+async function release(topic: Topic, delivery: Delivery, worker: Worker): Promise<Attempt> {
+  const { bodies, subscriptions, fanOut, clock } = worker
+  const startedAt = clock.now()
+  const ended = (result: Omit<Attempt, 'milliseconds'>) => ({ ...result, milliseconds: clock.now() - startedAt })
+  const [text] = await bodies.load([delivery.body])
+  if (text === undefined) return ended({ isDelivered: false, isHopeless: true, outcome: 'body missing' })
+  const chosen = choosing(await subscriptions.of(topic.id), topic.filterType, delivery.labels)
+  try {
+    if (chosen.length > 0) await fanOut.copy(chosen, [{ id: delivery.id, text }], delivery.labels)
+    return ended({ isDelivered: true, outcome: chosen.length === 0 ? 'nobody wants it' : 'published' })
+  } catch (error) {
+    logger.error('a delayed message could not be published yet', { error, topic: topic.name, messageId: delivery.id })
+    return ended({ isDelivered: false, outcome: 'not stored' })
+  }
+}

@@ -1,0 +1,279 @@
+import { QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import type { Clock, Instant } from '../domain/time.ts'
+import { attributesOf, numberIn, required, textIn, ttlOf } from './attributes.ts'
+import { boundedMap } from './bounded-map.ts'
+import { readBatch, Refused, settle, Uncertain, type Database, type Item } from './database.ts'
+
+/** A lane of deliveries that somebody has to work through: `push` a subscription's, `release` a topic's publications. */
+export interface Work {
+  readonly duty: 'push' | 'release'
+  /** The id of the subscription or of the topic. */
+  readonly laneId: string
+  /** Where it is found again: the id of the subscription's topic, or the topic's account. */
+  readonly within: string
+  readonly name: string
+}
+
+/** What a function is given that works through a lane. */
+export interface Run {
+  readonly work: Work
+  /** What is due then is what the run was woken for, so it is waited for. */
+  readonly wokenFor?: Instant
+}
+
+/** The right to work through a lane, for as long as it holds. */
+export interface WorkLease {
+  readonly leaseId: string
+  readonly until: Instant
+}
+
+/** What a runner leaves when it lets go. */
+export interface Rest {
+  /** When it, or another one, will be back by itself. */
+  readonly nextDueAt?: Instant
+  /** Whether nothing that arrives until then could be begun. */
+  readonly isFull: boolean
+}
+
+/**
+ * Who works through which lane. All of it lies in the table `registry`, and TTL removes what is two days old.
+ *
+ *     pk  work#<laneId>               sk  mark       one runner's lease of the lane, or who was called last
+ *     pk  pending#<duty>#<0 to 15>    sk  <laneId>   that the lane may hold something
+ *
+ * A publisher stores its delivery and then reads the mark; a runner gives up its lease and then reads the lane. So one of
+ * them always sees the other, and no delivery stays behind with nobody called.
+ */
+export interface WorkList {
+  /** Notes that the lanes may hold something: before they do, and for longer than anything lives in them. */
+  note(works: readonly Work[]): Promise<void>
+  /** Those of the lanes that nobody will look at in time for what is due at `dueAt`. Each is told to one caller. */
+  callFor(works: readonly Work[], dueAt: Instant): Promise<readonly Work[]>
+  /** Takes the lease of a lane, unless another has it: then until when. */
+  take(laneId: string, leaseId: string): Promise<WorkLease | { readonly heldUntil: Instant }>
+  /** Makes the lease hold longer; undefined when it is not the newest any more. */
+  renew(laneId: string, lease: WorkLease): Promise<WorkLease | undefined>
+  letGo(laneId: string, lease: WorkLease, rest: Rest): Promise<void>
+  /** All lanes that may hold something and that nobody works through, or will in time by itself. */
+  left(duty: Work['duty']): Promise<readonly Work[]>
+}
+
+/** How long a lease of a lane holds, in milliseconds. */
+export const WORK_LEASE = 30_000
+
+/** Who finds a lease with less left than this waits for its end: its holder may not look again. */
+export const NEARLY_OVER = 2_000
+
+/** Who was called may take this long to come before somebody else is. */
+const CALL_PATIENCE = 2_000
+
+const PARTITIONS = 16
+const KEPT = 2 * 86_400_000
+
+/** A lane is noted anew after so long: deliveries live for a day, so none outlives the note. */
+const NOTED_FOR = 12 * 3_600_000
+const NOTED = 20_000
+
+/** The work that a table knows of. Where one process owns the data, leases that it does not hold are a dead one's. */
+export function workList(db: Database, table: string, clock: Clock, { isAlone }: { isAlone: boolean }): WorkList {
+  const noted = boundedMap<Instant>(NOTED)
+  const held = new Set<string>()
+  const keyOf = (laneId: string) => attributesOf({ pk: `work#${laneId}`, sk: 'mark' })
+  const endOfNote = () => ttlOf(clock.now() + KEPT)
+
+  async function marksOf(works: readonly Work[], consistent: boolean): Promise<Map<string, Item>> {
+    const items = await readBatch(
+      db,
+      clock,
+      table,
+      works.map(({ laneId }) => keyOf(laneId)),
+      consistent,
+    )
+    return new Map(items.map((item) => [required(textIn(item, 'pk'), 'pk').slice('work#'.length), item]))
+  }
+
+  async function noteOne({ duty, laneId, within, name }: Work): Promise<void> {
+    const now = clock.now()
+    const last = noted.get(laneId)
+    if (last !== undefined && now - last < NOTED_FOR && now >= last) return
+    await settle(
+      clock,
+      () =>
+        db.write(
+          new UpdateItemCommand({
+            TableName: table,
+            Key: attributesOf({ pk: `pending#${duty}#${partitionOf(laneId)}`, sk: laneId }),
+            UpdateExpression: 'SET #within = :within, #name = :name, expiresAt = :end',
+            // Both are words of DynamoDB's own.
+            ExpressionAttributeNames: { '#within': 'within', '#name': 'name' },
+            ExpressionAttributeValues: attributesOf({ ':within': within, ':name': name, ':end': endOfNote() }),
+          }),
+        ),
+      () => true,
+    )
+    noted.set(laneId, now)
+  }
+
+  /** Whether nobody else has been called a moment ago. */
+  async function call(laneId: string): Promise<boolean> {
+    const now = clock.now()
+    try {
+      await db.write(
+        new UpdateItemCommand({
+          TableName: table,
+          Key: keyOf(laneId),
+          ConditionExpression: 'attribute_not_exists(calledAt) OR calledAt <= :before OR calledAt > :now',
+          UpdateExpression: 'SET calledAt = :now, expiresAt = :end',
+          ExpressionAttributeValues: attributesOf({ ':now': now, ':before': now - CALL_PATIENCE, ':end': endOfNote() }),
+        }),
+      )
+      return true
+    } catch (error) {
+      if (error instanceof Refused) return false
+      // Called once too often does no harm: the lease lets one of them work.
+      if (error instanceof Uncertain) return true
+      throw error
+    }
+  }
+
+  /** Takes, or takes over, what is free; or what `voidLeaseId` has, which nobody holds any more. */
+  async function take(laneId: string, leaseId: string, voidLeaseId: string): Promise<WorkLease | Item> {
+    const until = clock.now() + WORK_LEASE
+    const outcome = await settle(
+      clock,
+      () =>
+        db.write(
+          new UpdateItemCommand({
+            TableName: table,
+            Key: keyOf(laneId),
+            ConditionExpression: 'attribute_not_exists(leaseUntil) OR leaseUntil <= :now OR leaseId = :void',
+            UpdateExpression: 'SET leaseId = :lease, leaseUntil = :until, expiresAt = :end REMOVE nextDueAt, isFull',
+            ExpressionAttributeValues: attributesOf({
+              ':now': clock.now(),
+              ':void': voidLeaseId,
+              ':lease': leaseId,
+              ':until': until,
+              ':end': endOfNote(),
+            }),
+            ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+          }),
+        ),
+      (found) => found !== undefined && textIn(found, 'leaseId') === leaseId,
+    )
+    if (!outcome.won) return required(outcome.found, 'leaseUntil')
+    held.add(leaseId)
+    return { leaseId, until }
+  }
+
+  return {
+    note: async (works) => void (await Promise.all(works.map(noteOne))),
+
+    async callFor(works, dueAt) {
+      const marks = await marksOf(works, true)
+      const unwatched = works.filter(({ laneId }) => !isWatched(marks.get(laneId), dueAt, clock.now()))
+      const isCalled = await Promise.all(unwatched.map(({ laneId }) => call(laneId)))
+      return unwatched.filter((_, index) => isCalled[index])
+    },
+
+    async take(laneId, leaseId) {
+      let found = await take(laneId, leaseId, '')
+      if (isLease(found)) return found
+      const holder = textIn(found, 'leaseId') ?? ''
+      if (isAlone && !held.has(holder)) found = await take(laneId, leaseId, holder)
+      return isLease(found) ? found : { heldUntil: required(numberIn(found, 'leaseUntil'), 'leaseUntil') }
+    },
+
+    async renew(laneId, { leaseId }) {
+      const until = clock.now() + WORK_LEASE
+      const { won } = await settle(
+        clock,
+        () =>
+          db.write(
+            new UpdateItemCommand({
+              TableName: table,
+              Key: keyOf(laneId),
+              ConditionExpression: 'leaseId = :lease',
+              UpdateExpression: 'SET leaseUntil = :until',
+              ExpressionAttributeValues: attributesOf({ ':lease': leaseId, ':until': until }),
+            }),
+          ),
+        () => false,
+      )
+      return won ? { leaseId, until } : undefined
+    },
+
+    async letGo(laneId, { leaseId }, { nextDueAt, isFull }) {
+      await settle(
+        clock,
+        () =>
+          db.write(
+            new UpdateItemCommand({
+              TableName: table,
+              Key: keyOf(laneId),
+              ConditionExpression: 'leaseId = :lease',
+              UpdateExpression:
+                (nextDueAt === undefined ? '' : 'SET nextDueAt = :next, isFull = :full ') +
+                'REMOVE leaseId, leaseUntil, calledAt',
+              ExpressionAttributeValues: attributesOf({
+                ':lease': leaseId,
+                ...(nextDueAt === undefined ? {} : { ':next': nextDueAt, ':full': isFull ? 1 : 0 }),
+              }),
+            }),
+          ),
+        () => false,
+      )
+      held.delete(leaseId)
+    },
+
+    async left(duty) {
+      const parts = Array.from({ length: PARTITIONS }, (_, part) => listOf(`pending#${duty}#${part}`))
+      const works = (await Promise.all(parts)).flat().map((item): Work => workOf(duty, item))
+      const marks = await marksOf(works, false)
+      const now = clock.now()
+      return works.filter(({ laneId }) => !isWatched(marks.get(laneId), Infinity, now))
+    },
+  }
+
+  async function listOf(pk: string): Promise<readonly Item[]> {
+    const found: Item[] = []
+    let start: Item | undefined
+    do {
+      const { Items = [], LastEvaluatedKey } = await db.read(
+        new QueryCommand({
+          TableName: table,
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: attributesOf({ ':pk': pk }),
+          ...(start ? { ExclusiveStartKey: start } : {}),
+        }),
+      )
+      found.push(...Items)
+      start = LastEvaluatedKey
+    } while (start)
+    return found
+  }
+}
+
+/** Whether somebody looks at the lane, or will by itself in time for what is due at `dueAt`. */
+function isWatched(mark: Item | undefined, dueAt: Instant, now: Instant): boolean {
+  if (!mark) return false
+  const leaseUntil = numberIn(mark, 'leaseUntil') ?? 0
+  const nextDueAt = numberIn(mark, 'nextDueAt') ?? 0
+  if (leaseUntil > now + NEARLY_OVER) return true
+  return nextDueAt > now && (nextDueAt <= dueAt || numberIn(mark, 'isFull') === 1)
+}
+
+const isLease = (found: WorkLease | Item): found is WorkLease => typeof found['leaseId'] === 'string'
+
+const workOf = (duty: Work['duty'], item: Item): Work => ({
+  duty,
+  laneId: required(textIn(item, 'sk'), 'sk'),
+  within: required(textIn(item, 'within'), 'within'),
+  name: required(textIn(item, 'name'), 'name'),
+})
+
+/** The same part for the same lane, always. */
+function partitionOf(laneId: string): number {
+  let sum = 0
+  for (const character of laneId) sum = (sum * 31 + character.charCodeAt(0)) % 65_536
+  return sum % PARTITIONS
+}

@@ -1,0 +1,58 @@
+import type { Delivery } from '../domain/delivery.ts'
+import type { FirstDeliveries } from '../store/deliveries.ts'
+
+/** The deliveries of a lane that a runner has in hand. */
+export interface Hand {
+  /** Those that nobody is trying at the moment, in order. */
+  waiting(): readonly Delivery[]
+  /** Those that are being tried. */
+  underWay(): readonly Delivery[]
+  /** Whether the lane holds no others, as far as anybody knows. */
+  isAllKnown(): boolean
+  begin(delivery: Delivery): void
+  /** The try has ended. `next` is how the delivery waits now; undefined when it is gone. */
+  end(delivery: Delivery, next?: Delivery): void
+  /** Takes up the first of the lane. What changes while they are read is known better than it was read. */
+  look(read: () => Promise<FirstDeliveries>): Promise<void>
+}
+
+/** An empty hand. */
+export function newHand(): Hand {
+  let waiting: readonly Delivery[] = []
+  const underWay = new Map<string, Delivery>()
+  let touched = new Set<string>()
+  let isAllKnown = false
+
+  return {
+    waiting: () => waiting,
+    underWay: () => [...underWay.values()],
+    isAllKnown: () => isAllKnown,
+
+    begin(delivery) {
+      waiting = waiting.filter(({ id }) => id !== delivery.id)
+      underWay.set(delivery.id, delivery)
+      touched.add(delivery.id)
+    },
+
+    end(delivery, next) {
+      underWay.delete(delivery.id)
+      touched.add(delivery.id)
+      if (next) waiting = [...waiting, next].toSorted(inOrder)
+    },
+
+    async look(read) {
+      touched = new Set(underWay.keys())
+      const { deliveries, isAll } = await read()
+      const last = deliveries.at(-1)
+      const liesBeyond = (one: Delivery) => !isAll && last !== undefined && inOrder(one, last) > 0
+      const found = deliveries.filter(({ id }) => !touched.has(id))
+      const kept = waiting.filter((one) => touched.has(one.id) || liesBeyond(one))
+      waiting = [...found, ...kept].toSorted(inOrder)
+      isAllKnown = isAll
+    },
+  }
+}
+
+/** The order of a lane. */
+const inOrder = (a: Delivery, b: Delivery): number =>
+  a.publishedAt - b.publishedAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)

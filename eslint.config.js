@@ -64,6 +64,14 @@ export default defineConfig(
     cdk,
     test,
   ),
+  forbid(
+    ['lib/push/**'],
+    ['/protocol/', 'A push and the wire do not know each other: a handler brings them together.'],
+    ['^@(aws-sdk|middy)', 'lib/push reaches what is stored through lib/store, and subscribers through node:http.'],
+    functions,
+    cdk,
+    test,
+  ),
   forbid(['lib/*.ts', 'lib/local/**'], ['/client-dynamodb', 'lib/store alone knows DynamoDB.'], functions, cdk, test),
   forbid(['functions/**'], ['/client-dynamodb', 'lib/store alone knows DynamoDB.'], cdk, test),
   forbid(

@@ -62,6 +62,9 @@ export function scheduledWakeUps(
   }
 }
 
+/** No timer runs for longer, as those of Node cannot for more than 24 days: a run that comes too early has itself woken again. */
+const LONGEST_TIMER = 86_400_000
+
 /** Wake-ups by timers of this process, exact to the millisecond. `signal` ends them all. */
 export function timedWakeUps(clock: Clock, start: (run: Run) => Promise<void>, signal: AbortSignal): WakeUps {
   const set = new Set<string>()
@@ -71,9 +74,9 @@ export function timedWakeUps(clock: Clock, start: (run: Run) => Promise<void>, s
       const name = `${work.laneId}-${dueAt}`
       if (!set.has(name)) {
         set.add(name)
-        void clock.sleep(dueAt - clock.now(), signal).then(() => {
+        void clock.sleep(Math.min(dueAt - clock.now(), LONGEST_TIMER), signal).then(() => {
           set.delete(name)
-          return signal.aborted ? undefined : start({ work, wokenFor: dueAt })
+          return signal.aborted ? undefined : start({ work })
         })
       }
       return Promise.resolve()

@@ -72,6 +72,7 @@ export function runner(stores: RunnerStores): Runner {
           await lease.letGo({ isFull: false })
           throw error
         })
+      if (shift.isGone()) await workList.forget(work)
       if (shift.isGone() || lease.lost.aborted || signal.aborted) return summary
       if (clock.now() >= endBy) {
         await stores.start(work)

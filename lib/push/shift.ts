@@ -143,11 +143,22 @@ export function newShift(
     pause = new AbortController()
   }
 
-  async function rounds(): Promise<Rest> {
-    for (;;) {
+  /** The next round; undefined when there is none, and only what is under way is waited for. */
+  async function nextRound(): Promise<Plan | undefined> {
+    try {
       const duty = await dutyNow()
       isGone = duty === undefined
-      const next = duty && !mustEnd() ? await round(duty) : undefined
+      return duty && !mustEnd() ? await round(duty) : undefined
+    } catch (error) {
+      // Thrown once nothing is under way any more: until then the lane is not to be let go.
+      failure ??= { error }
+      return undefined
+    }
+  }
+
+  async function rounds(): Promise<Rest> {
+    for (;;) {
+      const next = await nextRound()
       if (hand.underWay().length === 0) {
         if (failure) throw failure.error
         if (!next) return { isFull: false }

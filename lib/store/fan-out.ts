@@ -90,15 +90,15 @@ export function fanOut(stores: FanOutStores): FanOut {
   /** Notes first that there is something, then stores it, then calls somebody, so that nothing stays behind unseen. */
   async function place(works: readonly Work[], placed: readonly PlacedDelivery[], dueAt: Instant): Promise<void> {
     if (placed.length === 0) return
-    await workList.note(works)
+    await workList.note(works, dueAt)
     await deliveries.add(placed)
-    try {
-      const called = await workList.callFor(works, dueAt)
-      await Promise.all(called.map((work) => stores.start(work)))
-    } catch (error) {
-      // All is stored, and whoever looks after what is left behind will find it.
-      stores.report('nobody could be called for deliveries', { error, lanes: works.map(({ laneId }) => laneId) })
+    // All is stored: what cannot be started now, whoever looks after what is left behind will find.
+    const notStarted = (lanes: readonly Work[]) => (error: unknown) => {
+      stores.report('nobody could be called for deliveries', { error, lanes: lanes.map(({ laneId }) => laneId) })
+      return []
     }
+    const called = await workList.callFor(works, dueAt).catch(notStarted(works))
+    await Promise.all(called.map((work) => stores.start(work).catch(notStarted([work]))))
   }
 
   async function deliver(left: readonly Left[], labels: Labels): Promise<void> {

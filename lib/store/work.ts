@@ -1,4 +1,4 @@
-import { QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { DeleteItemCommand, QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import type { Clock, Instant } from '../domain/time.ts'
 import { attributesOf, numberIn, required, textIn, ttlOf } from './attributes.ts'
 import { boundedMap } from './bounded-map.ts'
@@ -45,8 +45,10 @@ export interface Rest {
  * them always sees the other, and no delivery stays behind with nobody called.
  */
 export interface WorkList {
-  /** Notes that the lanes may hold something: before they do, and for longer than anything lives in them. */
-  note(works: readonly Work[]): Promise<void>
+  /** Notes that the lanes may hold something due then: before they do, and for longer than it lives in them. */
+  note(works: readonly Work[], dueAt: Instant): Promise<void>
+  /** Forgets a lane that is nobody's any more: whatever it holds will never be worked through. */
+  forget(work: Work): Promise<void>
   /** Those of the lanes that nobody will look at in time for what is due at `dueAt`. Each is told to one caller. */
   callFor(works: readonly Work[], dueAt: Instant): Promise<readonly Work[]>
   /** Takes the lease of a lane, unless another has it: then until when. */
@@ -68,10 +70,13 @@ export const NEARLY_OVER = 2_000
 const CALL_PATIENCE = 2_000
 
 const PARTITIONS = 16
-const KEPT = 2 * 86_400_000
 
-/** A lane is noted anew after so long: deliveries live for a day, so none outlives the note. */
-const NOTED_FOR = 12 * 3_600_000
+/**
+ * What is due lives for a day, so a lane has to stay noted for longer; and for longer than that, so that it need not be
+ * noted anew all the time.
+ */
+const NOTED_AT_LEAST = 1.5 * 86_400_000
+const NOTED_FOR = 2 * 86_400_000
 const NOTED = 20_000
 
 /** The work that a table knows of. Where one process owns the data, leases that it does not hold are a dead one's. */
@@ -79,7 +84,9 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone }:
   const noted = boundedMap<Instant>(NOTED)
   const held = new Set<string>()
   const keyOf = (laneId: string) => attributesOf({ pk: `work#${laneId}`, sk: 'mark' })
-  const endOfNote = () => ttlOf(clock.now() + KEPT)
+  const keyOfNote = ({ duty, laneId }: Work) =>
+    attributesOf({ pk: `pending#${duty}#${partitionOf(laneId)}`, sk: laneId })
+  const endOfMark = () => ttlOf(clock.now() + NOTED_FOR)
 
   async function marksOf(works: readonly Work[], consistent: boolean): Promise<Map<string, Item>> {
     const items = await readBatch(
@@ -92,26 +99,26 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone }:
     return new Map(items.map((item) => [required(textIn(item, 'pk'), 'pk').slice('work#'.length), item]))
   }
 
-  async function noteOne({ duty, laneId, within, name }: Work): Promise<void> {
-    const now = clock.now()
+  async function noteOne(work: Work, dueAt: Instant): Promise<void> {
+    const { laneId, within, name } = work
     const last = noted.get(laneId)
-    if (last !== undefined && now - last < NOTED_FOR && now >= last) return
-    await settle(
-      clock,
-      () =>
-        db.write(
-          new UpdateItemCommand({
-            TableName: table,
-            Key: attributesOf({ pk: `pending#${duty}#${partitionOf(laneId)}`, sk: laneId }),
-            UpdateExpression: 'SET #within = :within, #name = :name, expiresAt = :end',
-            // Both are words of DynamoDB's own.
-            ExpressionAttributeNames: { '#within': 'within', '#name': 'name' },
-            ExpressionAttributeValues: attributesOf({ ':within': within, ':name': name, ':end': endOfNote() }),
-          }),
-        ),
-      () => true,
-    )
-    noted.set(laneId, now)
+    if (last !== undefined && last >= dueAt + NOTED_AT_LEAST) return
+    const until = dueAt + NOTED_FOR
+    const write = () =>
+      db.write(
+        new UpdateItemCommand({
+          TableName: table,
+          Key: keyOfNote(work),
+          // Somebody may have noted what is due later.
+          ConditionExpression: 'attribute_not_exists(pk) OR expiresAt < :end',
+          UpdateExpression: 'SET #within = :within, #name = :name, expiresAt = :end',
+          // Both are words of DynamoDB's own.
+          ExpressionAttributeNames: { '#within': 'within', '#name': 'name' },
+          ExpressionAttributeValues: attributesOf({ ':within': within, ':name': name, ':end': ttlOf(until) }),
+        }),
+      )
+    await settle(clock, write, () => true)
+    noted.set(laneId, until)
   }
 
   /** Whether nobody else has been called a moment ago. */
@@ -124,7 +131,7 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone }:
           Key: keyOf(laneId),
           ConditionExpression: 'attribute_not_exists(calledAt) OR calledAt <= :before OR calledAt > :now',
           UpdateExpression: 'SET calledAt = :now, expiresAt = :end',
-          ExpressionAttributeValues: attributesOf({ ':now': now, ':before': now - CALL_PATIENCE, ':end': endOfNote() }),
+          ExpressionAttributeValues: attributesOf({ ':now': now, ':before': now - CALL_PATIENCE, ':end': endOfMark() }),
         }),
       )
       return true
@@ -153,7 +160,7 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone }:
               ':void': voidLeaseId,
               ':lease': leaseId,
               ':until': until,
-              ':end': endOfNote(),
+              ':end': endOfMark(),
             }),
             ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
           }),
@@ -166,7 +173,13 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone }:
   }
 
   return {
-    note: async (works) => void (await Promise.all(works.map(noteOne))),
+    note: async (works, dueAt) => void (await Promise.all(works.map((work) => noteOne(work, dueAt)))),
+
+    async forget(work) {
+      noted.delete(work.laneId)
+      const remove = () => db.write(new DeleteItemCommand({ TableName: table, Key: keyOfNote(work) }))
+      await settle(clock, remove, () => true)
+    },
 
     async callFor(works, dueAt) {
       const marks = await marksOf(works, true)

@@ -1,0 +1,21 @@
+/**
+ * A key and a self-signed certificate for subscriber.test, from 2020 until 2120. They are for these tests alone and
+ * protect nothing.
+ */
+export const selfSigned = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgJENes0c1STDokYyM
+HA2GsL2tmRYKRlmbouVgbL8nkPShRANCAATFMdxd87+yJoz82gDib78uVtnYZDRK
+K9grYIXY+H+cdjYdIgOQzMUnLchehXUfj30LddtTADz+HuZPzLnfHAic
+-----END PRIVATE KEY-----`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBdDCCARmgAwIBAgIBATAKBggqhkjOPQQDAjAaMRgwFgYDVQQDDA9zdWJzY3Jp
+YmVyLnRlc3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBoxGDAW
+BgNVBAMMD3N1YnNjcmliZXIudGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IA
+BMUx3F3zv7ImjPzaAOJvvy5W2dhkNEor2Ctghdj4f5x2Nh0iA5DMxSctyF6FdR+P
+fQt121MAPP4e5k/Mud8cCJyjTjBMMBoGA1UdEQQTMBGCD3N1YnNjcmliZXIudGVz
+dDAPBgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBRlwPM1XktvsfUZuXlfHanQNE6I
+tTAKBggqhkjOPQQDAgNJADBGAiEA567KVUbKyUdqR6a3diFEyAfJw+hzvdl0KSO1
+ffPNMVkCIQD38I6s5uKAOYgUx8wfn3ritF54+hj/yeQz+vNa2iTpUA==
+-----END CERTIFICATE-----`,
+}

@@ -115,11 +115,13 @@ let deployed: Services | undefined
 
 /** The services of a deployed function, made once per cold start from its environment. */
 export function deployedServices(): Services {
+  if (deployed) return deployed
   const { env } = process
   // A function that works through deliveries is not told its own name; Lambda tells it.
   const self = env['AWS_LAMBDA_FUNCTION_NAME']
-  deployed ??= createServices({
-    client: connect(),
+  const client = connect()
+  deployed = createServices({
+    client,
     tableNames: {
       registry: required(tableVariables.registry),
       messages: required(tableVariables.messages),
@@ -129,10 +131,10 @@ export function deployedServices(): Services {
     keys: keysOf(env) ?? { find: () => fail('neither a key pair nor a secret is configured') },
     settings: readSettings(env),
     isAlone: false,
-    start: lambdaStart({
-      push: env[runVariables.pushFunction] ?? self,
-      release: env[runVariables.releaseFunction] ?? self,
-    }),
+    start: lambdaStart(
+      { push: env[runVariables.pushFunction] ?? self, release: env[runVariables.releaseFunction] ?? self },
+      client.config,
+    ),
   })
   return deployed
 }

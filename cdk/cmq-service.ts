@@ -2,19 +2,19 @@ import {
   aws_apigatewayv2 as gateway,
   aws_apigatewayv2_integrations as integrations,
   aws_dynamodb as dynamodb,
-  aws_iam as iam,
-  aws_lambda as lambda,
+  type aws_lambda as lambda,
   aws_logs as logs,
+  aws_scheduler as scheduler,
   aws_secretsmanager as secrets,
   CfnOutput,
-  Duration,
   RemovalPolicy,
   Stack,
 } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
-import { keyVariables, tableVariables } from '../lib/names.ts'
+import { keyVariables, runVariables } from '../lib/names.ts'
 import { partitionKey, sortKey, type Table, tables, ttlAttribute } from '../lib/tables.ts'
-import { bundle } from './bundle.ts'
+import { allow, createFunction, type FunctionKind, functionKinds, letStart, letSucceedItself } from './functions.ts'
+import { createScheduleRole, everyMinute, letWakeItself, wakeUpVariables } from './schedules.ts'
 import { type SettingProps, settingsOf } from './settings.ts'
 
 export interface CmqServiceProps extends SettingProps {
@@ -32,35 +32,91 @@ export interface CmqServiceProps extends SettingProps {
   readonly logRetention?: logs.RetentionDays
 
   /**
-   * Megabytes of memory of the function, and CPU in proportion. A consumer that waits for messages occupies a function and
-   * pays for its memory although waiting needs little; more makes cold starts and large batches faster.
+   * Megabytes of memory of the function that answers requests, and CPU in proportion. A consumer that waits for messages
+   * occupies a function and pays for its memory although waiting needs little; more makes cold starts and large batches
+   * faster.
    * @default 512
    */
   readonly memorySize?: number
+
+  /**
+   * Megabytes of memory of the functions that deliver what was published, and CPU in proportion. One pushes to one
+   * subscription and waits most of its time for its subscriber; more pushes faster to one that can take it, and holds more
+   * large messages at once.
+   * @default 512
+   */
+  readonly pushMemorySize?: number
 }
 
-/** A queue service that speaks CMQ: an HTTP API, the function behind it, its tables, and the key pair that clients sign with. */
+/**
+ * A queue and topic service that speaks CMQ: an HTTP API, the function behind it, those that deliver what was published,
+ * their tables and schedules, and the key pair that clients sign with.
+ */
 export class CmqService extends Construct {
   readonly tables: Readonly<Record<Table, dynamodb.Table>>
   /** Holds `{"secretId":…,"secretKey":…}`. */
   readonly secret: secrets.Secret
   readonly apiFunction: lambda.Function
+  readonly pushFunction: lambda.Function
+  readonly releaseFunction: lambda.Function
+  readonly retryFunction: lambda.Function
+  /** Holds all schedules of the service: those that recur, and those of deliveries that are due later. */
+  readonly scheduleGroup: scheduler.ScheduleGroup
   readonly httpApi: gateway.HttpApi
   /** The URL that CMQ's SDKs are given. */
   readonly endpoint: string
 
   constructor(scope: Construct, id: string, props: CmqServiceProps = {}) {
     super(scope, id)
-    const { removalPolicy = RemovalPolicy.RETAIN } = props
+    const { removalPolicy = RemovalPolicy.RETAIN, logRetention = logs.RetentionDays.ONE_MONTH } = props
+    const { memorySize = 512, pushMemorySize = 512 } = props
     const { stackName, region } = Stack.of(this)
 
     this.tables = {
       registry: this.createTable('Registry', tables.registry, removalPolicy),
       messages: this.createTable('Messages', tables.messages, removalPolicy),
+      deliveries: this.createTable('Deliveries', tables.deliveries, removalPolicy),
       bodies: this.createTable('Bodies', tables.bodies, removalPolicy),
     }
     this.secret = this.createSecret(removalPolicy)
-    this.apiFunction = this.createFunction(props, removalPolicy)
+    // Whatever is scheduled would call functions that are gone.
+    this.scheduleGroup = new scheduler.ScheduleGroup(this, 'Schedules', { removalPolicy: RemovalPolicy.DESTROY })
+
+    const settings = settingsOf(props)
+    const create = (id: string, kind: FunctionKind, memorySize: number, variables: Readonly<Record<string, string>>) =>
+      createFunction(this, id, kind, {
+        tables: this.tables,
+        memorySize,
+        environment: { ...settings, ...variables },
+        logRetention,
+        removalPolicy,
+      })
+
+    const wakeUpRole = createScheduleRole(this, 'WakeUpRole', this.scheduleGroup)
+    const wakeUps = wakeUpVariables(this.scheduleGroup, wakeUpRole)
+    this.pushFunction = create('Push', functionKinds.push, pushMemorySize, wakeUps)
+    const push = { [runVariables.pushFunction]: this.pushFunction.functionName }
+    const afterwards = { ...wakeUps, ...push }
+    this.releaseFunction = create('ReleaseDelayed', functionKinds.releaseDelayed, pushMemorySize, afterwards)
+    this.retryFunction = create('RetryDeliveries', functionKinds.retryDeliveries, pushMemorySize, afterwards)
+    this.apiFunction = create('Api', functionKinds.api, memorySize, {
+      ...push,
+      [runVariables.releaseFunction]: this.releaseFunction.functionName,
+      [keyVariables.secretArn]: this.secret.secretArn,
+    })
+    allow(this.apiFunction, this.secret.secretArn, 'secretsmanager', ['GetSecretValue'])
+    letStart(this.apiFunction, this.pushFunction, this.releaseFunction)
+    letStart(this.releaseFunction, this.pushFunction)
+    letStart(this.retryFunction, this.pushFunction)
+    for (const worker of [this.pushFunction, this.releaseFunction]) {
+      letSucceedItself(worker)
+      letWakeItself(worker, this.scheduleGroup, wakeUpRole)
+    }
+
+    const beatRole = createScheduleRole(this, 'BeatRole', this.scheduleGroup)
+    everyMinute(this.retryFunction, this.scheduleGroup, beatRole)
+    everyMinute(this.releaseFunction, this.scheduleGroup, beatRole)
+
     this.httpApi = new gateway.HttpApi(this, 'HttpApi', {
       apiName: stackName,
       description: 'Every method and path goes to one function, since CMQ names its action in a parameter',
@@ -107,51 +163,4 @@ export class CmqService extends Construct {
       removalPolicy,
     })
   }
-
-  private createFunction(props: CmqServiceProps, removalPolicy: RemovalPolicy) {
-    const { memorySize = 512, logRetention = logs.RetentionDays.ONE_MONTH } = props
-    const { registry, messages, bodies } = this.tables
-    const logGroup = new logs.LogGroup(this, 'ApiLogs', { retention: logRetention, removalPolicy })
-    // The role that CDK would make may write to every log group of the account.
-    const role = new iam.Role(this, 'ApiRole', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') })
-    allow(role, logGroup.logGroupArn, 'logs', ['CreateLogStream', 'PutLogEvents'])
-    allow(role, this.secret.secretArn, 'secretsmanager', ['GetSecretValue'])
-    allow(role, registry.tableArn, 'dynamodb', ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'])
-    allow(role, messages.tableArn, 'dynamodb', [
-      'Query',
-      'BatchGetItem',
-      'PutItem',
-      'BatchWriteItem',
-      'UpdateItem',
-      'DeleteItem',
-    ])
-    allow(role, bodies.tableArn, 'dynamodb', ['BatchGetItem', 'BatchWriteItem'])
-
-    return new lambda.Function(this, 'Api', {
-      description: 'Answers every action of CMQ',
-      code: bundle(this, 'functions/api.ts'),
-      handler: 'index.handler',
-      runtime: lambda.Runtime.NODEJS_24_X,
-      architecture: lambda.Architecture.ARM_64,
-      memorySize,
-      // The HTTP API gives up at 30 s; waits end at 27.
-      timeout: Duration.seconds(30),
-      role,
-      logGroup,
-      environment: {
-        POWERTOOLS_LOG_LEVEL: 'INFO',
-        [keyVariables.secretArn]: this.secret.secretArn,
-        [tableVariables.registry]: registry.tableName,
-        [tableVariables.messages]: messages.tableName,
-        [tableVariables.bodies]: bodies.tableName,
-        ...settingsOf(props),
-      },
-    })
-  }
-}
-
-function allow(role: iam.Role, arn: string, service: string, actions: readonly string[]): void {
-  role.addToPolicy(
-    new iam.PolicyStatement({ actions: actions.map((action) => `${service}:${action}`), resources: [arn] }),
-  )
 }

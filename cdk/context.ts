@@ -1,6 +1,6 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import * as v from 'valibot'
-import { bounds } from './settings.ts'
+import { bounds, isBlock } from './settings.ts'
 
 /** A value is text when it comes from `-c`, and may be a number or a flag when it comes from cdk.json. */
 const text = v.pipe(v.union([v.string(), v.number(), v.boolean()], 'must be a single value'), v.transform(String))
@@ -33,6 +33,12 @@ const hosts = v.pipe(
   v.transform((list) => list.split(',')),
 )
 
+const blocks = v.pipe(
+  text,
+  v.transform((list) => list.split(',')),
+  v.check((list) => list.every(isBlock), 'must be IP addresses or CIDR blocks with commas between them'),
+)
+
 const context = v.strictObject(
   {
     stage: v.exactOptional(stage),
@@ -42,6 +48,14 @@ const context = v.strictObject(
     timeWindow: v.exactOptional(seconds('timeWindow')),
     recreateWait: v.exactOptional(seconds('recreateWait')),
     maxQueues: v.exactOptional(whole('maxQueues')),
+    maxTopics: v.exactOptional(whole('maxTopics')),
+    maxSubscriptions: v.exactOptional(whole('maxSubscriptions')),
+    publishToNobody: v.exactOptional(flag),
+    strictContentFormat: v.exactOptional(flag),
+    pushWindow: v.exactOptional(whole('pushWindow')),
+    pushFirstTries: v.exactOptional(whole('pushFirstTries')),
+    pushTargets: v.exactOptional(blocks),
+    longestPause: v.exactOptional(seconds('longestPause')),
     layeredErrors: v.exactOptional(flag),
     anySecretId: v.exactOptional(flag),
     publicHosts: v.exactOptional(hosts),

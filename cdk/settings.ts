@@ -1,4 +1,5 @@
 import type { Duration } from 'aws-cdk-lib'
+import { isIP } from 'node:net'
 import { settingVariables } from '../lib/names.ts'
 
 /** How a deployment may differ from CMQ. What is not given is as the functions have it. */
@@ -25,8 +26,8 @@ export interface SettingProps {
   readonly timeWindow?: Duration
 
   /**
-   * How long the name of a deleted queue stays taken, up to a day. Longer tells a program that still uses a deleted queue
-   * from the one that creates it anew; the default lets a queue be recreated at once.
+   * How long the name of a deleted queue or topic stays taken, up to a day. Longer tells a program that still uses a
+   * deleted one from the one that creates it anew; the default lets it be recreated at once.
    * @default Duration.seconds(0)
    */
   readonly recreateWait?: Duration
@@ -37,6 +38,61 @@ export interface SettingProps {
    * @default 1000
    */
   readonly maxQueues?: number
+
+  /**
+   * How many topics there may be, up to a million; as with queues.
+   * @default 1000
+   */
+  readonly maxTopics?: number
+
+  /**
+   * How many subscriptions a topic may have, up to 10,000. A publish answers when every subscription that wants the message
+   * has a copy, so more make it slower, and each copy is paid for.
+   * @default 500
+   */
+  readonly maxSubscriptions?: number
+
+  /**
+   * Accept a message that no subscription gets, and forget it. CMQ refuses it, which tells publishers that nobody listens;
+   * accepted, a topic can be published to before anybody subscribes.
+   * @default false
+   */
+  readonly publishToNobody?: boolean
+
+  /**
+   * Refuse a subscription of a queue that asks for JSON, as CMQ does. Otherwise it is taken as SIMPLIFIED, since SDKs ask
+   * for JSON by themselves.
+   * @default false
+   */
+  readonly strictContentFormat?: boolean
+
+  /**
+   * How many messages of one subscription may be failing before nothing new is pushed to it, up to 100. 1 is CMQ's strict
+   * order: a message that fails holds up all later ones until it is delivered or given up. More lets later ones overtake.
+   * @default 16
+   */
+  readonly pushWindow?: number
+
+  /**
+   * How many messages are pushed to one subscriber at once for the first time, up to 500, as long as it keeps up. More
+   * empties a long line sooner; fewer spares a subscriber that would rather be slow than fail.
+   * @default 100
+   */
+  readonly pushFirstTries?: number
+
+  /**
+   * IP addresses and CIDR blocks that may be pushed to although they are not public. Whoever may subscribe can have
+   * requests sent to whatever answers there.
+   * @default - none
+   */
+  readonly pushTargets?: readonly string[]
+
+  /**
+   * The longest pause between two attempts that a running function waits out, up to ten minutes; after a longer one a
+   * schedule wakes it, one or two minutes ahead. Longer pays for functions that wait, shorter for more schedules.
+   * @default Duration.minutes(2)
+   */
+  readonly longestPause?: Duration
 
   /**
    * Refuse missing and existing queues by code 4000 with the older code in the text, as newer pages of CMQ have it. Which
@@ -67,21 +123,32 @@ export const bounds = {
   timeWindow: [1, 1_000_000_000],
   recreateWait: [0, 86_400],
   maxQueues: [1, 1_000_000],
+  maxTopics: [1, 1_000_000],
+  maxSubscriptions: [1, 10_000],
+  pushWindow: [1, 100],
+  pushFirstTries: [1, 500],
+  longestPause: [0, 600],
 } as const
 
 /** The settings that were given, as environment variables of the functions. */
 export function settingsOf(props: SettingProps): Record<string, string> {
-  const { longestWait, longestDelay, timeWindow, recreateWait, maxQueues, layeredErrors, anySecretId, publicHosts } =
-    props
   const values = {
-    longestWait: whole('longestWait', longestWait?.toSeconds()),
-    longestDelay: whole('longestDelay', longestDelay?.toSeconds()),
-    timeWindow: whole('timeWindow', timeWindow?.toSeconds()),
-    recreateWait: whole('recreateWait', recreateWait?.toSeconds()),
-    maxQueues: whole('maxQueues', maxQueues),
-    layeredErrors: flag(layeredErrors),
-    anySecretId: flag(anySecretId),
-    publicHosts: publicHosts?.join(','),
+    longestWait: whole('longestWait', props.longestWait?.toSeconds()),
+    longestDelay: whole('longestDelay', props.longestDelay?.toSeconds()),
+    timeWindow: whole('timeWindow', props.timeWindow?.toSeconds()),
+    recreateWait: whole('recreateWait', props.recreateWait?.toSeconds()),
+    maxQueues: whole('maxQueues', props.maxQueues),
+    maxTopics: whole('maxTopics', props.maxTopics),
+    maxSubscriptions: whole('maxSubscriptions', props.maxSubscriptions),
+    layeredErrors: flag(props.layeredErrors),
+    anySecretId: flag(props.anySecretId),
+    publishToNobody: flag(props.publishToNobody),
+    strictContentFormat: flag(props.strictContentFormat),
+    pushWindow: whole('pushWindow', props.pushWindow),
+    pushFirstTries: whole('pushFirstTries', props.pushFirstTries),
+    pushTargets: blocks(props.pushTargets),
+    longestPause: whole('longestPause', props.longestPause?.toSeconds()),
+    publicHosts: props.publicHosts?.join(','),
   } satisfies Record<keyof typeof settingVariables, string | undefined>
 
   const names = Object.keys(settingVariables) as (keyof typeof settingVariables)[]
@@ -98,4 +165,18 @@ function whole(name: keyof typeof bounds, value: number | undefined): string | u
   if (!Number.isInteger(value) || value < min || value > max)
     throw new Error(`${name} must be a whole number from ${min} to ${max}, not ${value}`)
   return String(value)
+}
+
+function blocks(values: readonly string[] | undefined): string | undefined {
+  const wrong = values?.find((value) => !isBlock(value))
+  if (wrong !== undefined) throw new Error(`pushTargets must be IP addresses or CIDR blocks, not ${wrong}`)
+  return values?.join(',')
+}
+
+/** Whether the text is an IP address or a CIDR block as the functions take it: an IPv4 address is never written as IPv6. */
+export function isBlock(text: string): boolean {
+  const [, address = '', bits] = /^([\da-f.:]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? []
+  const version = isIP(address)
+  const isMapped = /^[0:]*:ffff:([\d.]+|[^.:]+:[^.:]+)$/i.test(address)
+  return version !== 0 && !isMapped && Number(bits ?? 0) <= (version === 4 ? 32 : 128)
 }

@@ -1,9 +1,9 @@
 import type { Answer } from '../support/service.ts'
 import { accepted, cmqClient, listed, NO_MESSAGE, type CmqClient } from './cmq-client.ts'
-import { BATCH, BODY, type Load, type Loads } from './loads.ts'
+import { BATCH, BODY, type Load, type Loads, type Publish } from './loads.ts'
 
 /** Messages through the local server, over HTTP: what a program that uses CMQ does. All clients share one queue. */
-export function cmqLoads(url: string): Loads {
+export function cmqLoads(url: string): Loads<Load> {
   const client = cmqClient(url)
   let queueName = ''
   let calls: Calls
@@ -31,7 +31,7 @@ export function cmqLoads(url: string): Loads {
       calls = prepared(client, queue)
       accepted(await client.ask('CreateQueue', { queueName, visibilityTimeout: 600 }))
     },
-    async once(load: Load) {
+    async once(load) {
       switch (load) {
         case 'send':
           accepted(await calls.send())
@@ -61,3 +61,39 @@ const prepared = (client: CmqClient, queueName: string): Calls => ({
   sendBatch: client.prepare('BatchSendMessage', { queueName, ...listed('msgBody', Array<string>(BATCH).fill(BODY)) }),
   receiveBatch: client.prepare('BatchReceiveMessage', { queueName, numOfMsg: BATCH, pollingWaitSeconds: 0 }),
 })
+
+/** The topic with so many subscriptions, and the queue that its subscription of this number fills. */
+export const topicOf = (subscriptions: Publish): string => `topic-${subscriptions}`
+export const queueOf = (subscriptions: Publish, number: number): string => `queue-${subscriptions}-${number}`
+
+/** Publishes through the local server. Topics are made once, for all rounds: what lies in a queue slows no publish down. */
+export function cmqPublishes(url: string): Loads<Publish> {
+  const client = cmqClient(url)
+  const publishes = new Map<Publish, () => Promise<Answer>>()
+
+  async function make(subscriptions: Publish): Promise<void> {
+    const topicName = topicOf(subscriptions)
+    accepted(await client.ask('CreateTopic', { topicName }))
+    const subscribe = async (_: unknown, number: number) => {
+      const queueName = queueOf(subscriptions, number)
+      accepted(await client.ask('CreateQueue', { queueName }))
+      const filling = { protocol: 'queue', endpoint: queueName, notifyContentFormat: 'SIMPLIFIED' }
+      accepted(await client.ask('Subscribe', { topicName, subscriptionName: queueName, ...filling }))
+    }
+    await Promise.all(Array.from({ length: subscriptions }, subscribe))
+    publishes.set(subscriptions, client.prepare('PublishMessage', { topicName, msgBody: BODY }))
+  }
+
+  return {
+    async prepare(_, kinds) {
+      for (const kind of kinds) if (!publishes.has(kind)) await make(kind)
+    },
+    async once(subscriptions) {
+      const publish = publishes.get(subscriptions)
+      if (!publish) throw new Error(`there is no topic with ${subscriptions} subscriptions`)
+      accepted(await publish())
+      return 1
+    },
+    end: () => client.end(),
+  }
+}

@@ -7,19 +7,16 @@ import {
   type AttributeValue,
 } from '@aws-sdk/client-dynamodb'
 import { createTables } from '../../lib/store/create-tables.ts'
-import { connect } from '../../lib/store/database.ts'
-import { BATCH, BODY, type Load, type Loads } from './loads.ts'
+import { chunksOf, connect, MOST_AT_ONCE } from '../../lib/store/database.ts'
+import { BATCH, BODY, type Load, type Loads, type Publish } from './loads.ts'
 
 type Item = Record<string, AttributeValue>
 
 const TableName = 'raw'
 const lease = (name: string) => ({ S: `${name}-of-twenty-two-letters`.slice(0, 22) })
 
-/**
- * The ceiling: the DynamoDB calls that messages need, made by the AWS SDK with nothing around them. Each client works in a
- * partition of its own, so that none has to think about the others.
- */
-export async function rawLoads(endpoint: string): Promise<Loads> {
+/** A client, and an empty table for it. */
+async function newTable(endpoint: string) {
   const client = connect({ endpoint, attemptTimeout: 20_000 })
   await createTables(client, {
     registry: TableName,
@@ -27,33 +24,44 @@ export async function rawLoads(endpoint: string): Promise<Loads> {
     deliveries: TableName,
     bodies: TableName,
   })
-  let sent = 0
+  return client
+}
 
-  function newItem(partition: number): Item {
-    const now = Date.now()
-    return {
-      pk: { S: `raw#${partition}` },
-      sk: { S: `${now}#${String(++sent).padStart(32, '0')}` },
-      sentAt: { N: String(now) },
-      expiresAt: { N: String(Math.ceil(now / 1000) + 345_600) },
-      leaseId: lease('none'),
-      leaseUntil: { N: '0' },
-      receiveCount: { N: '0' },
-      body: { S: BODY },
-    }
+let sent = 0
+
+function newItem(partition: number): Item {
+  const now = Date.now()
+  return {
+    pk: { S: `raw#${partition}` },
+    sk: { S: `${now}#${String(++sent).padStart(32, '0')}` },
+    sentAt: { N: String(now) },
+    expiresAt: { N: String(Math.ceil(now / 1000) + 345_600) },
+    leaseId: lease('none'),
+    leaseUntil: { N: '0' },
+    receiveCount: { N: '0' },
+    body: { S: BODY },
   }
+}
+
+const newPut = (partition: number): PutItemCommand =>
+  new PutItemCommand({ TableName, Item: newItem(partition), ConditionExpression: 'attribute_not_exists(pk)' })
+
+const newPuts = (partitions: readonly number[]): BatchWriteItemCommand => {
+  const requests = partitions.map((partition) => ({ PutRequest: { Item: newItem(partition) } }))
+  return new BatchWriteItemCommand({ RequestItems: { [TableName]: requests } })
+}
+
+/**
+ * The ceiling: the DynamoDB calls that messages need, made by the AWS SDK with nothing around them. Each client works in a
+ * partition of its own, so that none has to think about the others.
+ */
+export async function rawLoads(endpoint: string): Promise<Loads<Load>> {
+  const client = await newTable(endpoint)
 
   const keyOf = ({ pk, sk }: Item): Item => ({ pk: pk ?? { S: '' }, sk: sk ?? { S: '' } })
 
-  const put = (partition: number) =>
-    client.send(
-      new PutItemCommand({ TableName, Item: newItem(partition), ConditionExpression: 'attribute_not_exists(pk)' }),
-    )
-
-  const putBatch = (partition: number) => {
-    const requests = Array.from({ length: BATCH }, () => ({ PutRequest: { Item: newItem(partition) } }))
-    return client.send(new BatchWriteItemCommand({ RequestItems: { [TableName]: requests } }))
-  }
+  const put = (partition: number) => client.send(newPut(partition))
+  const putBatch = (partition: number) => client.send(newPuts(Array<number>(BATCH).fill(partition)))
 
   async function query(partition: number, wanted: number): Promise<readonly Item[]> {
     const { Items = [] } = await client.send(
@@ -106,7 +114,7 @@ export async function rawLoads(endpoint: string): Promise<Loads> {
 
   return {
     prepare: () => Promise.resolve(),
-    once: (load: Load, partition: number): Promise<number> => {
+    once: (load, partition) => {
       switch (load) {
         case 'send':
           return put(partition).then(() => 1)
@@ -119,6 +127,21 @@ export async function rawLoads(endpoint: string): Promise<Loads> {
         case 'take batches':
           return take(partition, BATCH)
       }
+    },
+    end: () => client.destroy(),
+  }
+}
+
+/** The ceiling of publishing: the same puts, one in each queue's partition, as many at once as DynamoDB takes. */
+export async function rawPublishes(endpoint: string): Promise<Loads<Publish>> {
+  const client = await newTable(endpoint)
+  return {
+    prepare: () => Promise.resolve(),
+    async once(subscriptions) {
+      const partitions = Array.from({ length: subscriptions }, (_, partition) => partition)
+      if (subscriptions === 1) await client.send(newPut(0))
+      else await Promise.all(chunksOf(partitions, MOST_AT_ONCE).map((part) => client.send(newPuts(part))))
+      return 1
     },
     end: () => client.destroy(),
   }

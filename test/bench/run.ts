@@ -16,6 +16,13 @@ const sections: Readonly<Record<string, readonly [title: string, load: () => Pro
   throughput: ['Messages a second on localhost', async () => (await import('./throughput.ts')).throughput],
   'wake-up': ['Wake-up of a waiting consumer', async () => (await import('./wake-up.ts')).wakeUp],
   'in-flight': ['Receiving past messages in flight', async () => (await import('./in-flight.ts')).inFlight],
+  matching: ['Matching one message by its routing key', async () => (await import('./matching.ts')).matching],
+  'publish-units': [
+    'Capacity units and calls of publishing and pushing',
+    async () => (await import('./publish-units.ts')).publishUnits,
+  ],
+  publishing: ['Publishes a second on localhost', async () => (await import('./publishing.ts')).publishing],
+  pushing: ['Pushes on localhost', async () => (await import('./pushing.ts')).pushing],
   contention: ['A hundred consumers of one queue', async () => (await import('./contention.ts')).contention],
 }
 

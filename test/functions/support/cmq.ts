@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { CmqHandler } from '../../../functions/cmq-handler.ts'
 import type { Services } from '../../../functions/services.ts'
 import type { Settings } from '../../../functions/settings.ts'
+import { targets } from '../../../lib/push/addresses.ts'
 import type { ManualClock } from '../../support/clock.ts'
 import { testEngine } from '../../support/engine.ts'
 import {
@@ -63,7 +64,8 @@ export function serviceForEachTest(): Cmq {
     caller:
       (handler, Action, always = {}) =>
       (sent = {}, { settings = {}, ...options } = {}) => {
-        const services = { ...current.services, settings: { ...current.services.settings, ...settings } }
+        const wanted = { ...current.services.settings, ...settings }
+        const services = { ...current.services, settings: wanted, targets: targets(wanted.pushTargets) }
         const parameters = Object.entries({ Action, ...always, ...sent }).filter(([, value]) => value !== '-')
         return ask(services, Object.fromEntries(parameters), { handler, ...options })
       },
@@ -76,6 +78,8 @@ const matching = (pattern: RegExp): string => expect.stringMatching(pattern) as 
 
 export const aRequestId = matching(/^request-\d+$/)
 export const aQueueId = matching(/^queue-[a-z0-9]{8}$/)
+export const aTopicId = matching(/^topic-[a-z0-9]{8}$/)
+export const aSubscriptionId = matching(/^subsc-[a-z0-9]{8}$/)
 export const aMessageId = matching(/^[0-9a-f]{32}$/)
 export const aReceiptHandle = matching(/^[A-Za-z0-9%#:_-]{1,256}$/)
 
@@ -91,10 +95,16 @@ export const refusal = (code: number, message: string, fields: object = {}) => (
 })
 
 export const queueIsMissing = refusal(4440, '(10100)queue is not existed, or deleted')
+export const topicIsMissing = refusal(4440, '(10600)topic is not existed, or deleted')
+export const subscriptionIsMissing = refusal(4440, '(10600)subscription is not existed, or deleted')
 export const noMessage = refusal(7000, '(10200)no message')
 export const handleIsInvalid = refusal(4430, '(10260)receipt handle is invalid')
 
-const missing = (name: string) => refusal(4000, `(10390)lacked of required parameter ${name}`)
+export const missing = (name: string) => refusal(4000, `(10390)lacked of required parameter ${name}`)
+export const notRepeatable = (name: string) =>
+  refusal(4000, `(10330)parameter ${name} is NOT a repeatable parameter`)
+export const outOfRange = (name: string) =>
+  refusal(4000, `(10350)parameter ${name} value or length is out of range`)
 
 /** What every action refuses. `call` is complete but for what is sent beside it. */
 export function describeRequest(call: Call) {
@@ -121,36 +131,70 @@ export function describeRequest(call: Call) {
   })
 }
 
-/** What every action refuses that is about one queue which must be there. */
-export function describeQueue(call: Call) {
-  describe('given a queue name', () => {
+/** What every action refuses that is about one queue, `orders`, which must be there. */
+export const describeQueue = (call: Call) =>
+  describeName(call, 'queue', {
+    there: 'orders',
+    format: '(10020)queue name format error',
+    isMissing: '(10100)queue is not existed, or deleted',
+  })
+
+/** What every action refuses that is about one topic, `news`, which must be there. */
+export const describeTopic = (call: Call) =>
+  describeName(call, 'topic', {
+    there: 'news',
+    format: '(10590)topic name format error',
+    isMissing: '(10600)topic is not existed, or deleted',
+  })
+
+/** What every action refuses that is about one subscription, `mail`, which must be there. */
+export const describeSubscription = (call: Call) =>
+  describeName(call, 'subscription', {
+    there: 'mail',
+    format: '(10580)subscription name format error',
+    isMissing: '(10600)subscription is not existed, or deleted',
+  })
+
+interface NameRules {
+  /** The name of what is there, in small letters. */
+  readonly there: string
+  /** What is answered to what can be no name. */
+  readonly format: string
+  /** What is answered where nothing has the name. */
+  readonly isMissing: string
+}
+
+function describeName(call: Call, kind: 'queue' | 'topic' | 'subscription', { there, format, isMissing }: NameRules) {
+  const parameter = `${kind}Name`
+
+  describe(`given a ${kind} name`, () => {
     it('when it is absent, then it is asked for', async () => {
-      expect(await call({ queueName: '-' })).toEqual(missing('queueName'))
+      expect(await call({ [parameter]: '-' })).toEqual(missing(parameter))
     })
 
-    it.each(['', '1orders', 'or.ders', 'a'.repeat(65)])('when it is %j, then it is refused', async (queueName) => {
-      expect(await call({ queueName })).toEqual(refusal(4000, '(10020)queue name format error'))
+    it('when it can be no name, then it is refused', async () => {
+      for (const name of ['', '1orders', '_orders', 'or.ders', 'or ders', 'größe', 'orders\n', 'a'.repeat(65)])
+        expect(await call({ [parameter]: name }), name).toEqual(refusal(4000, format))
     })
 
-    it('when there is no such queue, then that is said, in the form that is set', async () => {
-      expect(await call({ queueName: 'nobody' })).toEqual(queueIsMissing)
-      expect(await call({ queueName: 'nobody' }, { settings: { layeredErrors: true } })).toEqual(
-        refusal(4000, '(4440) (10100)queue is not existed, or deleted'),
+    it(`when there is no such ${kind}, then that is said, in the form that is set`, async () => {
+      expect(await call({ [parameter]: 'nobody' })).toEqual(refusal(4440, isMissing))
+      expect(await call({ [parameter]: 'nobody' }, { settings: { layeredErrors: true } })).toEqual(
+        refusal(4000, `(4440) ${isMissing}`),
       )
     })
 
-    it('when it differs in case, then it is the same queue', async () => {
-      expect(await call({ queueName: 'ORDers' })).toHaveProperty('code', 0)
+    it(`when it differs in case, then it is the same ${kind}`, async () => {
+      expect(await call({ [parameter]: there.slice(0, 2).toUpperCase() + there.slice(2) })).toHaveProperty('code', 0)
     })
 
     it('when its key has a trailing blank and other capitals, then it is found', async () => {
-      expect(await call({ queueName: '-', 'QueueName ': 'orders' })).toHaveProperty('code', 0)
+      const key = `${parameter[0]?.toUpperCase()}${parameter.slice(1)} `
+      expect(await call({ [parameter]: '-', [key]: there })).toHaveProperty('code', 0)
     })
 
     it('when it is sent as a list, then it is refused', async () => {
-      expect(await call({ queueName: '-', 'queueName.1': 'orders' })).toEqual(
-        refusal(4000, '(10330)parameter queueName is NOT a repeatable parameter'),
-      )
+      expect(await call({ [parameter]: '-', [`${parameter}.1`]: there })).toEqual(notRepeatable(parameter))
     })
   })
 }
@@ -166,8 +210,12 @@ interface NumberRules {
 }
 
 /** Both ends of a number's range are in, what lies beyond and what is no number is refused. */
-export function describeNumber(call: Call, name: string, { min, max, isOpen, isRequired, outOfRange }: NumberRules) {
-  const refused = outOfRange ?? refusal(4000, `(10350)parameter ${name} value or length is out of range`)
+export function describeNumber(
+  call: Call,
+  name: string,
+  { min, max, isOpen, isRequired, outOfRange: beyond }: NumberRules,
+) {
+  const refused = beyond ?? outOfRange(name)
 
   describe(`given ${name}`, () => {
     it.each([min, max])('when it is %d, then it is accepted', async (value) => {
@@ -184,9 +232,7 @@ export function describeNumber(call: Call, name: string, { min, max, isOpen, isR
     })
 
     it('when it is sent as a list, then it is refused', async () => {
-      expect(await call({ [name]: '-', [`${name}.0`]: min })).toEqual(
-        refusal(4000, `(10330)parameter ${name} is NOT a repeatable parameter`),
-      )
+      expect(await call({ [name]: '-', [`${name}.0`]: min })).toEqual(notRepeatable(name))
     })
 
     if (isRequired)

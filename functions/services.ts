@@ -82,7 +82,7 @@ export function createServices({
     ...common,
   })
   const deliveryStore = deliveries(db, tableNames.deliveries, clock, deliveryBell)
-  const list = workList(db, registry, clock, { isAlone })
+  const list = workList(db, registry, clock, { isAlone, processId: ids.leaseId() })
   return {
     queues: queueStore,
     messages: messageStore,

@@ -79,10 +79,18 @@ const NOTED_AT_LEAST = 1.5 * 86_400_000
 const NOTED_FOR = 2 * 86_400_000
 const NOTED = 20_000
 
-/** The work that a table knows of. Where one process owns the data, leases that it does not hold are a dead one's. */
-export function workList(db: Database, table: string, clock: Clock, { isAlone }: { isAlone: boolean }): WorkList {
+/** Who this process is, and how it stands to others. */
+export interface WorkListOptions {
+  /** Whether no other process uses the tables: then marks that it has not made itself are a dead one's, and tell nothing. */
+  readonly isAlone: boolean
+  /** Another one for each process. */
+  readonly processId: string
+}
+
+/** The work that a table knows of. */
+export function workList(db: Database, table: string, clock: Clock, { isAlone, processId }: WorkListOptions): WorkList {
   const noted = boundedMap<Instant>(NOTED)
-  const held = new Set<string>()
+  const orDead = (who: 'heldBy' | 'calledBy') => (isAlone ? ` OR ${who} <> :me` : '')
   const keyOf = (laneId: string) => attributesOf({ pk: `work#${laneId}`, sk: 'mark' })
   const keyOfNote = ({ duty, laneId }: Work) =>
     attributesOf({ pk: `pending#${duty}#${partitionOf(laneId)}`, sk: laneId })
@@ -96,7 +104,8 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone }:
       works.map(({ laneId }) => keyOf(laneId)),
       consistent,
     )
-    return new Map(items.map((item) => [required(textIn(item, 'pk'), 'pk').slice('work#'.length), item]))
+    const telling = items.filter((item) => !isAlone || textIn(item, 'heldBy') === processId)
+    return new Map(telling.map((item) => [required(textIn(item, 'pk'), 'pk').slice('work#'.length), item]))
   }
 
   async function noteOne(work: Work, dueAt: Instant): Promise<void> {
@@ -129,9 +138,14 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone }:
         new UpdateItemCommand({
           TableName: table,
           Key: keyOf(laneId),
-          ConditionExpression: 'attribute_not_exists(calledAt) OR calledAt <= :before OR calledAt > :now',
-          UpdateExpression: 'SET calledAt = :now, expiresAt = :end',
-          ExpressionAttributeValues: attributesOf({ ':now': now, ':before': now - CALL_PATIENCE, ':end': endOfMark() }),
+          ConditionExpression: `attribute_not_exists(calledAt) OR calledAt <= :before OR calledAt > :now${orDead('calledBy')}`,
+          UpdateExpression: 'SET calledAt = :now, calledBy = :me, expiresAt = :end',
+          ExpressionAttributeValues: attributesOf({
+            ':me': processId,
+            ':now': now,
+            ':before': now - CALL_PATIENCE,
+            ':end': endOfMark(),
+          }),
         }),
       )
       return true
@@ -141,35 +155,6 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone }:
       if (error instanceof Uncertain) return true
       throw error
     }
-  }
-
-  /** Takes, or takes over, what is free; or what `voidLeaseId` has, which nobody holds any more. */
-  async function take(laneId: string, leaseId: string, voidLeaseId: string): Promise<WorkLease | Item> {
-    const until = clock.now() + WORK_LEASE
-    const outcome = await settle(
-      clock,
-      () =>
-        db.write(
-          new UpdateItemCommand({
-            TableName: table,
-            Key: keyOf(laneId),
-            ConditionExpression: 'attribute_not_exists(leaseUntil) OR leaseUntil <= :now OR leaseId = :void',
-            UpdateExpression: 'SET leaseId = :lease, leaseUntil = :until, expiresAt = :end REMOVE nextDueAt, isFull',
-            ExpressionAttributeValues: attributesOf({
-              ':now': clock.now(),
-              ':void': voidLeaseId,
-              ':lease': leaseId,
-              ':until': until,
-              ':end': endOfMark(),
-            }),
-            ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-          }),
-        ),
-      (found) => found !== undefined && textIn(found, 'leaseId') === leaseId,
-    )
-    if (!outcome.won) return required(outcome.found, 'leaseUntil')
-    held.add(leaseId)
-    return { leaseId, until }
   }
 
   return {
@@ -189,11 +174,31 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone }:
     },
 
     async take(laneId, leaseId) {
-      let found = await take(laneId, leaseId, '')
-      if (isLease(found)) return found
-      const holder = textIn(found, 'leaseId') ?? ''
-      if (isAlone && !held.has(holder)) found = await take(laneId, leaseId, holder)
-      return isLease(found) ? found : { heldUntil: required(numberIn(found, 'leaseUntil'), 'leaseUntil') }
+      const until = clock.now() + WORK_LEASE
+      const outcome = await settle(
+        clock,
+        () =>
+          db.write(
+            new UpdateItemCommand({
+              TableName: table,
+              Key: keyOf(laneId),
+              ConditionExpression: `attribute_not_exists(leaseUntil) OR leaseUntil <= :now${orDead('heldBy')}`,
+              UpdateExpression:
+                'SET leaseId = :lease, leaseUntil = :until, heldBy = :me, expiresAt = :end REMOVE nextDueAt, isFull',
+              ExpressionAttributeValues: attributesOf({
+                ':now': clock.now(),
+                ':lease': leaseId,
+                ':until': until,
+                ':me': processId,
+                ':end': endOfMark(),
+              }),
+              ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+            }),
+          ),
+        (found) => found !== undefined && textIn(found, 'leaseId') === leaseId,
+      )
+      if (outcome.won) return { leaseId, until }
+      return { heldUntil: required(outcome.found && numberIn(outcome.found, 'leaseUntil'), 'leaseUntil') }
     },
 
     async renew(laneId, { leaseId }) {
@@ -235,7 +240,6 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone }:
           ),
         () => false,
       )
-      held.delete(leaseId)
     },
 
     async left(duty) {
@@ -274,8 +278,6 @@ function isWatched(mark: Item | undefined, dueAt: Instant, now: Instant): boolea
   if (leaseUntil > now + NEARLY_OVER) return true
   return nextDueAt > now && (nextDueAt <= dueAt || numberIn(mark, 'isFull') === 1)
 }
-
-const isLease = (found: WorkLease | Item): found is WorkLease => typeof found['leaseId'] === 'string'
 
 const workOf = (duty: Work['duty'], item: Item): Work => ({
   duty,

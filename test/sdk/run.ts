@@ -10,7 +10,7 @@ import { findPython, preparePython } from './python.ts'
 
 /** `npm run test:sdk`: the quick starts of CMQ's documents by CMQ's own Python SDK, against the server of `npm start`. */
 
-const programs = ['queue_quick_start.py']
+const programs = ['queue_quick_start.py', 'topic_quick_start.py']
 
 /** How the SDK can be set to sign and to send. */
 const settings = [
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
       for (const setting of settings) {
         console.log(`${program} ${setting.join(' ')}, Python ${python.version}`)
         const file = fileURLToPath(new URL(program, import.meta.url))
-        const args = ['-I', '-u', '-X', 'utf8', file, server.url, ...Object.values(keyPair), ...setting]
+        const args = ['-E', '-s', '-B', '-u', '-X', 'utf8', file, server.url, ...Object.values(keyPair), ...setting]
         await run(prepared, args, directory)
       }
   } finally {

@@ -6,7 +6,7 @@ const app = new App()
 const { problem, stackName, props } = readContext(app.node.getAllContext() as Record<string, unknown>)
 
 if (problem === undefined) {
-  const stack = new Stack(app, stackName, { description: 'A message queue service that speaks CMQ' })
+  const stack = new Stack(app, stackName, { description: 'A queue and topic service that speaks CMQ' })
   // An id of Default leaves no trace in the names of the outputs: cmq.Endpoint.
   new CmqService(stack, 'Default', props)
 } else {

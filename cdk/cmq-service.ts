@@ -13,7 +13,7 @@ import {
 import { Construct } from 'constructs'
 import { keyVariables, runVariables } from '../lib/names.ts'
 import { partitionKey, sortKey, type Table, tables, ttlAttribute } from '../lib/tables.ts'
-import { allow, createFunction, type FunctionKind, functionKinds, letStart, letSucceedItself } from './functions.ts'
+import { allow, createFunction, type FunctionKind, functionKinds, letStart, letStartItself } from './functions.ts'
 import { createScheduleRole, everyMinute, letWakeItself, wakeUpVariables } from './schedules.ts'
 import { type SettingProps, settingsOf } from './settings.ts'
 
@@ -109,7 +109,7 @@ export class CmqService extends Construct {
     letStart(this.releaseFunction, this.pushFunction)
     letStart(this.retryFunction, this.pushFunction)
     for (const worker of [this.pushFunction, this.releaseFunction]) {
-      letSucceedItself(worker)
+      letStartItself(worker)
       letWakeItself(worker, this.scheduleGroup, wakeUpRole)
     }
 

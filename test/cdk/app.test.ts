@@ -30,7 +30,7 @@ describe('the app', () => {
   it('makes one stack of what the command line says, without a word', async () => {
     const { code, stderr, templates, resources } = await synthesize({ stage: 'test', removalPolicy: 'destroy' })
     expect({ code, stderr, templates }).toEqual({ code: 0, stderr: '', templates: ['cmq-test.template.json'] })
-    expect(resources().filter(({ Type }) => Type === 'AWS::DynamoDB::Table')).toHaveLength(3)
+    expect(resources().filter(({ Type }) => Type === 'AWS::DynamoDB::Table')).toHaveLength(4)
     expect(resources().filter(({ DeletionPolicy }) => DeletionPolicy === 'Retain')).toEqual([])
   })
 

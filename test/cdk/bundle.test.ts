@@ -1,164 +1,252 @@
-import { App, Stack } from 'aws-cdk-lib'
-import { Template } from 'aws-cdk-lib/assertions'
+import { Duration } from 'aws-cdk-lib'
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CmqService } from '../../cdk/cmq-service.ts'
-import type { Table } from '../../lib/tables.ts'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { testEngine } from '../support/engine.ts'
-import { type Answer, key, newTables } from '../support/service.ts'
+import { type Answer, newTables } from '../support/service.ts'
 import { signedEvent } from '../support/signed-request.ts'
+import { subscriberThat, type Subscriber } from '../support/subscriber.ts'
+import { deployed, outdir } from './deployed.ts'
+import { type DeployedFunction, startFunction } from './deployed-function.ts'
+import { emulatedCloud, type EmulatedCloud } from './emulated-cloud.ts'
 
-/** What these tests read of the template. */
-interface Resource {
-  readonly Type: string
-  readonly Properties: {
-    readonly Code?: { readonly S3Key: string }
-    readonly Environment?: { readonly Variables: Readonly<Record<string, string | { readonly Ref: string }>> }
-    readonly PolicyDocument?: { readonly Statement: readonly Statement[] }
-  }
-}
+const names = ['Api', 'Push', 'ReleaseDelayed', 'RetryDeliveries'] as const
+type Name = (typeof names)[number]
 
-interface Statement {
-  readonly Action: string | readonly string[]
-  readonly Resource: { readonly Ref?: string; readonly 'Fn::GetAtt'?: readonly string[] }
-}
+// The subscribers are on this machine, and nobody waits for a second attempt: it is scheduled.
+const { propertiesOf, rightsOf } = deployed({ pushTargets: ['127.0.0.1'], longestPause: Duration.seconds(0) })
 
-const output = mkdtempSync(join(tmpdir(), 'cmq-bundle-test-'))
-const stack = new Stack(new App({ outdir: output }), 'cmq')
-const service = new CmqService(stack, 'Default')
-const resources: Record<string, Resource> = Template.fromStack(stack).toJSON().Resources
-const [api] = Object.values(resources).filter(({ Type }) => Type === 'AWS::Lambda::Function')
-const file = join(output, `asset.${api?.Properties.Code?.S3Key.replace('.zip', '')}`, 'index.mjs')
+const fileOf = (name: Name): string =>
+  join(outdir, `asset.${propertiesOf(name)['Code'].S3Key.replace('.zip', '')}`, 'index.mjs')
 
-/** What the function works with, by the logical ids of the template. */
-const named = new Map<string, Table | 'secret'>([
-  [stack.resolve(service.tables.registry.tableName).Ref, 'registry'],
-  [stack.resolve(service.tables.messages.tableName).Ref, 'messages'],
-  [stack.resolve(service.tables.bodies.tableName).Ref, 'bodies'],
-  [stack.resolve(service.secret.secretArn).Ref, 'secret'],
-])
+describe('a bundle', () => {
+  it.each(names.map((name) => ({ name, bytes: readFileSync(fileOf(name)).byteLength })))(
+    'of $bytes bytes is that of $name: at most 400,000, for the sake of cold starts',
+    ({ bytes }) => {
+      expect(bytes).toBeLessThanOrEqual(400_000)
+    },
+  )
+
+  it.each(names)('loads by itself, and is a handler: %s', (name) => {
+    const script = `const { handler } = await import(${JSON.stringify(fileOf(name))}); process.stdout.write(typeof handler)`
+    const options = { cwd: outdir, env: {}, encoding: 'utf8' } as const
+    expect(execFileSync(process.execPath, ['--input-type=module', '--eval', script], options)).toBe('function')
+  })
+
+  it.each([
+    ['the client of EventBridge Scheduler', 'ActionAfterCompletion'],
+    ['what posts to web servers', 'connection stale'],
+  ])('holds %s only where it is used', (_what, word) => {
+    const holding = names.filter((name) => readFileSync(fileOf(name), 'utf8').includes(word))
+    expect(holding).toEqual(['Push', 'ReleaseDelayed', 'RetryDeliveries'])
+  })
+})
 
 let engine: Awaited<ReturnType<typeof testEngine>>
-let cloud: Awaited<ReturnType<typeof emulatedCloud>>
-let lambda: ChildProcess
+let cloud: EmulatedCloud
+let functions: Readonly<Record<Name, DeployedFunction>>
+let web: Subscriber
+let other: Subscriber
 
 beforeAll(async () => {
   engine = await testEngine()
-  cloud = await emulatedCloud(engine.endpoint)
-  lambda = fork(join(import.meta.dirname, 'bundle-process.ts'), [file], {
-    execArgv: [],
-    env: {
-      ...deployedVariables({ ...(await newTables(engine.endpoint)), secret: 'secret' }),
+  cloud = await emulatedCloud(engine.endpoint, (name, event) => void functions[name as Name].invoke(event))
+  const tables = await newTables(engine.endpoint)
+  const references = Object.fromEntries(Object.entries(tables).map(([table, name]) => [`<${table}>`, name]))
+  const start = (name: Name) => {
+    // As a deployment fills them in.
+    const variables = Object.entries<string>(propertiesOf(name)['Environment'].Variables).map(([variable, value]) => [
+      variable,
+      references[value.toLowerCase()] ?? value.replace(/^<(.*)>$/, '$1'),
+    ])
+    const access = { AWS_ENDPOINT_URL: cloud.endpoint, AWS_ACCESS_KEY_ID: name, AWS_SECRET_ACCESS_KEY: 'local' }
+    return startFunction(name, fileOf(name), {
+      ...Object.fromEntries(variables),
+      ...access,
       POWERTOOLS_LOG_LEVEL: 'SILENT',
-      AWS_REGION: 'us-east-1',
-      AWS_ACCESS_KEY_ID: 'local',
-      AWS_SECRET_ACCESS_KEY: 'local',
-      AWS_ENDPOINT_URL: cloud.endpoint,
-    },
-  })
+    })
+  }
+  functions = {
+    Api: start('Api'),
+    Push: start('Push'),
+    ReleaseDelayed: start('ReleaseDelayed'),
+    RetryDeliveries: start('RetryDeliveries'),
+  }
+  ;[web, other] = await Promise.all([subscriberThat(200), subscriberThat(200)])
 })
 
 afterAll(async () => {
-  lambda.kill()
-  cloud.server.close()
-  await engine.stop()
-  rmSync(output, { recursive: true })
+  for (const { end } of Object.values(functions)) end()
+  cloud.close()
+  await Promise.all([web[Symbol.asyncDispose](), other[Symbol.asyncDispose](), engine.stop()])
 })
 
-describe('the bundle of the function', () => {
-  it('stays below 400,000 bytes, for the sake of cold starts', () => {
-    expect(statSync(file).size).toBeLessThan(400_000)
-  })
+describe('the bundles, with what the template tells them', () => {
+  const large = 'x'.repeat(5_000)
 
-  it('answers on its own, with what the template tells it', async () => {
-    expect(await ask('CreateQueue', { queueName: 'orders' })).toMatchObject({ code: 0 })
-    expect(await ask('SendMessage', { queueName: 'orders', msgBody: 'one' })).toMatchObject({ code: 0 })
-    const received = await ask('ReceiveMessage', { queueName: 'orders', pollingWaitSeconds: '1' })
-    expect(received).toMatchObject({ code: 0, msgBody: 'one', dequeueCount: 1 })
-    const { receiptHandle } = received
-    expect(await ask('DeleteMessage', { queueName: 'orders', receiptHandle })).toMatchObject({ code: 0 })
-  })
-
-  it('asks for nothing that its policy does not allow', async () => {
-    const queueName = 'letters'
-    const large = 'x'.repeat(5_000)
-    await ask('CreateQueue', { queueName })
-    await ask('SetQueueAttributes', { queueName, pollingWaitSeconds: '0' })
-    await ask('BatchSendMessage', { queueName, 'msgBody.0': large, 'msgBody.1': 'small' })
-    await ask('SendMessage', { queueName, msgBody: large })
-    const { msgInfoList } = await ask('BatchReceiveMessage', { queueName, numOfMsg: '16' })
+  it('send and receive', async () => {
+    await ask('CreateQueue', { queueName: 'orders' })
+    await ask('SetQueueAttributes', { queueName: 'orders', pollingWaitSeconds: '0' })
+    await ask('BatchSendMessage', { queueName: 'orders', 'msgBody.0': large, 'msgBody.1': 'small' })
+    await ask('SendMessage', { queueName: 'orders', msgBody: large })
+    const { msgInfoList } = await ask('BatchReceiveMessage', { queueName: 'orders', numOfMsg: '16' })
     expect(msgInfoList).toHaveLength(3)
-    await ask('BatchDeleteMessage', { queueName, 'receiptHandle.0': msgInfoList[0].receiptHandle })
-    await ask('GetQueueAttributes', { queueName })
+    const receiptHandles = { 'receiptHandle.0': msgInfoList[0].receiptHandle }
+    await ask('BatchDeleteMessage', { queueName: 'orders', ...receiptHandles })
+    await ask('GetQueueAttributes', { queueName: 'orders' })
     await ask('ListQueue', {})
-    await ask('DeleteQueue', { queueName })
+    await ask('DeleteQueue', { queueName: 'orders' })
+  })
 
-    const used = [...cloud.calls]
-    expect(used).toContain('secret GetSecretValue')
-    expect(granted()).toEqual(expect.arrayContaining(used))
+  it('publish to web servers and queues, and push', async () => {
+    await Promise.all(['east', 'west'].map((queueName) => ask('CreateQueue', { queueName })))
+    await ask('CreateTopic', { topicName: 'news' })
+    await Promise.all([
+      subscribe('web', 'http', web.url),
+      subscribe('other', 'http', other.url, 'all'),
+      subscribe('east', 'queue', 'east', 'all'),
+      subscribe('west', 'queue', 'west', 'all', 'few'),
+      subscribe('missing', 'queue', 'missing', 'all'),
+    ])
+    await publish(large, 'all')
+    await publish('to a few', 'few')
+    expect((await web.push(2)).body + (await web.push(1)).body).toContain('to a few')
+    expect((await other.push(1)).body).toContain(large)
+    expect(await received('east', 1)).toEqual([large])
+    expect(await received('west', 2)).toEqual(expect.arrayContaining([large, 'to a few']))
+    await ask('GetTopicAttributes', { topicName: 'news' })
+  })
+
+  it('are woken by schedules for what is due later', async () => {
+    const { GroupName, Target } = await vi.waitFor(() => scheduledFor('Push'), 10_000)
+    expect({ GroupName, RoleArn: Target.RoleArn }).toEqual({
+      GroupName: propertiesOf('Schedules')['Name'],
+      RoleArn: 'WakeUpRole.Arn',
+    })
+    await ask('CreateQueue', { queueName: 'missing' })
+    expect(await received('missing', 1)).toEqual([large])
+  })
+
+  it('publish what was delayed, after a failure too', async () => {
+    cloud.refuse('ReleaseDelayed Bodies BatchWriteItem', 1)
+    await publish(large, 'all', 1)
+    await publish('later to a few', 'few', 1)
+    expect((await web.push(4)).body + (await web.push(3)).body).toContain('later to a few')
+    expect((await other.push(2)).body).toContain(large)
+    expect(await received('west', 2)).toEqual(expect.arrayContaining([large, 'later to a few']))
+    expect(scheduledFor('ReleaseDelayed').Target.RoleArn).toBe('WakeUpRole.Arn')
+  })
+
+  it('find every minute what nobody was called for', async () => {
+    // As EventBridge Scheduler makes it.
+    const beat = { version: '0', 'detail-type': 'Scheduled Event', source: 'aws.scheduler', detail: '{}' }
+    cloud.refuse('Api Push InvokeFunction', Infinity)
+    await publish('left behind', 'few')
+    expect(web.pushes).toHaveLength(4)
+    await functions.RetryDeliveries.invoke(beat)
+    expect((await web.push(5)).body).toContain('left behind')
+    cloud.refuse('Api Push InvokeFunction', 0)
+
+    cloud.refuse('Api ReleaseDelayed InvokeFunction', Infinity)
+    await publish('left to wait', 'few', 1)
+    cloud.refuse('Api ReleaseDelayed InvokeFunction', 0)
+    await vi.waitFor(async () => {
+      await functions.ReleaseDelayed.invoke(beat)
+      expect(web.pushes).toHaveLength(6)
+    }, 10_000)
+    expect(web.pushes.at(-1)?.body).toContain('left to wait')
+  })
+
+  it.each(['Push', 'ReleaseDelayed'] as const)('%s starts itself when its time is over', async (name) => {
+    const { work } = JSON.parse(scheduledFor(name).Target.Input)
+    await functions[name].invoke({ work }, 0)
+    expect([...cloud.calls]).toContain(`${name} ${name} InvokeFunction`)
+  })
+
+  it('forget what belongs to nobody any more', async () => {
+    const names = ['web', 'other', 'east', 'west', 'missing']
+    await Promise.all(names.map((subscriptionName) => ask('Unsubscribe', { topicName: 'news', subscriptionName })))
+    await ask('DeleteTopic', { topicName: 'news' })
+    for (const name of ['Push', 'ReleaseDelayed'] as const) {
+      const { work } = JSON.parse(scheduledFor(name).Target.Input)
+      await vi.waitFor(async () => {
+        await functions[name].invoke({ work })
+        expect(asked(name)).toContain(`${name} Registry DeleteItem`)
+      }, 10_000)
+    }
+  })
+
+  it.each(['Push', 'ReleaseDelayed', 'RetryDeliveries'] as const)(
+    '%s asked for all that it may, and no more',
+    (name) => {
+      expect(asked(name)).toEqual(granted(name).toSorted())
+    },
+  )
+
+  it('Api asked for all that it may but what a longer life would bring, and no more', () => {
+    // Once a minute it looks at a whole shard, and at single messages when many leases have run out.
+    const later = ['Api Messages GetItem', 'Api Messages BatchGetItem']
+    expect([...new Set([...asked('Api'), ...later])].toSorted()).toEqual(granted('Api').toSorted())
   })
 })
-
-let requests = 0
 
 async function ask(Action: string, parameters: Record<string, string>): Promise<Answer> {
-  lambda.send([signedEvent({ Action, ...parameters }), { awsRequestId: `request-${++requests}` }])
-  const [result] = (await once(lambda, 'message')) as [APIGatewayProxyStructuredResultV2]
-  return JSON.parse(result.body ?? '')
+  const { body } = (await functions.Api.invoke(
+    signedEvent({ Action, ...parameters }),
+  )) as APIGatewayProxyStructuredResultV2
+  const answer: Answer = JSON.parse(body ?? '')
+  if (answer.code !== 0) throw new Error(`${Action}: ${body}`)
+  return answer
 }
 
-/** The function's variables as a deployment fills them in. */
-function deployedVariables(values: Readonly<Record<Table | 'secret', string>>): Record<string, string> {
-  const variables = Object.entries(api?.Properties.Environment?.Variables ?? {})
-  return Object.fromEntries(
-    variables.map(([name, value]) => [name, typeof value === 'string' ? value : values[nameOf(value.Ref)]]),
-  )
-}
+const numbered = (name: string, values: readonly string[]) =>
+  Object.fromEntries(values.map((value, index) => [`${name}.${index}`, value]))
 
-/** What the policy allows, as `<table or secret> <operation>`. */
-function granted(): string[] {
-  return Object.values(resources)
-    .flatMap(({ Properties }) => Properties.PolicyDocument?.Statement ?? [])
-    .flatMap(({ Action, Resource }) => {
-      const name = named.get(Resource.Ref ?? Resource['Fn::GetAtt']?.[0] ?? '')
-      return [Action].flat().map((action) => `${name} ${action.replace(/^.*:/, '')}`)
-    })
-}
-
-function nameOf(logicalId: string): Table | 'secret' {
-  const name = named.get(logicalId)
-  if (!name) throw new Error(`nobody knows ${logicalId}`)
-  return name
-}
-
-/** Secrets Manager with the one key pair, and DynamoDB by an engine. Notes which operation is asked of what. */
-async function emulatedCloud(dynamodb: string): Promise<{ endpoint: string; server: Server; calls: Set<string> }> {
-  const calls = new Set<string>()
-
-  async function answerTo(headers: IncomingHttpHeaders, body: string): Promise<{ status: number; body: string }> {
-    const operation = String(headers['x-amz-target']).replace(/^.*\./, '')
-    const { SecretId, TableName, RequestItems = {} } = JSON.parse(body)
-    for (const name of [SecretId ?? TableName ?? Object.keys(RequestItems)].flat())
-      calls.add(`${name.replace(/-.*/, '')} ${operation}`)
-    if (SecretId) return { status: 200, body: JSON.stringify({ SecretString: JSON.stringify(key) }) }
-    const kept = ['authorization', 'content-type', 'x-amz-date', 'x-amz-target'].map((name) => [name, headers[name]])
-    const answer = await fetch(dynamodb, { method: 'POST', headers: Object.fromEntries(kept), body })
-    return { status: answer.status, body: await answer.text() }
-  }
-
-  const server = createServer((request, response) => {
-    void text(request)
-      .then((body) => answerTo(request.headers, body))
-      .then(({ status, body }) => response.writeHead(status).end(body))
+const subscribe = (subscriptionName: string, protocol: string, endpoint: string, ...tags: string[]) =>
+  ask('Subscribe', {
+    topicName: 'news',
+    subscriptionName,
+    protocol,
+    endpoint,
+    ...numbered('filterTag', tags),
+    ...(protocol === 'queue' ? { notifyContentFormat: 'SIMPLIFIED' } : {}),
   })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server, calls }
+
+const publish = (msgBody: string, tag: string, delaySeconds = 0) =>
+  ask('PublishMessage', {
+    topicName: 'news',
+    msgBody,
+    ...numbered('msgTag', [tag]),
+    ...(delaySeconds > 0 ? { delaySeconds: String(delaySeconds) } : {}),
+  })
+
+/** The bodies of so many messages. */
+async function received(queueName: string, count: number): Promise<readonly string[]> {
+  const bodies: string[] = []
+  while (bodies.length < count) {
+    const { msgBody, receiptHandle } = await ask('ReceiveMessage', { queueName, pollingWaitSeconds: '10' })
+    await ask('DeleteMessage', { queueName, receiptHandle })
+    bodies.push(msgBody)
+  }
+  return bodies
+}
+
+/** The first wake-up that the function made. */
+function scheduledFor(name: Name) {
+  const found = cloud.schedules.find(({ Target }) => Target.Arn === functions[name].arn)
+  if (!found) throw new Error(`${name} has scheduled nothing`)
+  return found
+}
+
+const asked = (name: Name): string[] => [...cloud.calls].filter((call) => call.startsWith(`${name} `)).toSorted()
+
+/** What the role may do with tables, functions, schedules and the secret, as `<who> <what> <operation>`. */
+function granted(name: Name): string[] {
+  return Object.entries(rightsOf(`${name}Role`)).flatMap(([resource, actions]) => {
+    const thing = resource.includes(':schedule/') ? 'Schedules' : resource.replace(/^<([^.]*).*>$/, '$1')
+    if (!Array.isArray(actions) || thing.endsWith('Logs')) return []
+    return actions.map((action: string) => `${name} ${thing} ${action.replace(/^.*:/, '')}`)
+  })
 }

@@ -1,24 +1,8 @@
-import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
-import { Match, Template } from 'aws-cdk-lib/assertions'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
-import { CmqService, type CmqServiceProps } from '../../cdk/cmq-service.ts'
-import { tableVariables } from '../../lib/names.ts'
+import { RemovalPolicy } from 'aws-cdk-lib'
+import { Match } from 'aws-cdk-lib/assertions'
+import { describe, expect, it } from 'vitest'
 import { type Table, tables } from '../../lib/tables.ts'
-
-const outdir = mkdtempSync(join(tmpdir(), 'cmq-service-'))
-afterAll(() => rmSync(outdir, { recursive: true }))
-
-function deployed(props?: CmqServiceProps, stackName = 'cmq') {
-  const stack = new Stack(new App({ outdir }), stackName)
-  const service = new CmqService(stack, 'Default', props)
-  const template = Template.fromStack(stack)
-  const logicalId = (resource: { node: { defaultChild?: unknown } }): string =>
-    stack.resolve((resource.node.defaultChild as { ref: unknown }).ref).Ref
-  return { stack, service, template, logicalId }
-}
+import { deployed } from './deployed.ts'
 
 const byDefault = deployed()
 
@@ -43,8 +27,8 @@ describe('the tables', () => {
     })
   })
 
-  it('are three, without an index or a stream', () => {
-    template.resourceCountIs('AWS::DynamoDB::Table', 3)
+  it('are four, without an index or a stream', () => {
+    template.resourceCountIs('AWS::DynamoDB::Table', 4)
     template.allResourcesProperties('AWS::DynamoDB::Table', {
       GlobalSecondaryIndexes: Match.absent(),
       LocalSecondaryIndexes: Match.absent(),
@@ -58,6 +42,7 @@ describe('the tables', () => {
         .PointInTimeRecoveryEnabled
     expect(restorable('registry')).toBe(true)
     expect(restorable('messages')).toBe(false)
+    expect(restorable('deliveries')).toBe(false)
     expect(restorable('bodies')).toBe(false)
   })
 })
@@ -80,82 +65,6 @@ describe('what is kept when the stack is deleted', () => {
   })
 })
 
-describe('the function', () => {
-  const { service, template, logicalId } = byDefault
-  const ref = (resource: Parameters<typeof logicalId>[0]) => ({ Ref: logicalId(resource) })
-
-  it('is the only one, and runs on Node 24 and arm64 within the time limit of the gateway', () => {
-    template.resourceCountIs('AWS::Lambda::Function', 1)
-    template.hasResourceProperties('AWS::Lambda::Function', {
-      Runtime: 'nodejs24.x',
-      Architectures: ['arm64'],
-      Handler: 'index.handler',
-      Timeout: 30,
-      MemorySize: 512,
-    })
-  })
-
-  it('is told its tables and its secret, and no setting that was not given', () => {
-    const { Properties } = template.toJSON().Resources[logicalId(service.apiFunction)]
-    expect(Properties.Environment.Variables).toEqual({
-      POWERTOOLS_LOG_LEVEL: 'INFO',
-      CMQ_SECRET_ARN: ref(service.secret),
-      [tableVariables.registry]: ref(service.tables.registry),
-      [tableVariables.messages]: ref(service.tables.messages),
-      [tableVariables.bodies]: ref(service.tables.bodies),
-    })
-  })
-
-  it('writes to a log group that forgets after a month', () => {
-    const [logGroup] = Object.keys(
-      template.findResources('AWS::Logs::LogGroup', { Properties: { RetentionInDays: 30 } }),
-    )
-    template.hasResourceProperties('AWS::Lambda::Function', { LoggingConfig: { LogGroup: { Ref: logGroup } } })
-  })
-
-  it('may do what its code does with each table, read its secret and write its log: nothing else, nowhere else', () => {
-    const [logGroup] = Object.keys(template.findResources('AWS::Logs::LogGroup'))
-    const arn = (resource: Parameters<typeof logicalId>[0]) => ({ 'Fn::GetAtt': [logicalId(resource), 'Arn'] })
-    const policies = Object.values(template.findResources('AWS::IAM::Policy'))
-    expect(policies.flatMap(({ Properties }) => Properties.PolicyDocument.Statement)).toEqual([
-      {
-        Effect: 'Allow',
-        Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-        Resource: { 'Fn::GetAtt': [logGroup, 'Arn'] },
-      },
-      { Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: ref(service.secret) },
-      {
-        Effect: 'Allow',
-        Action: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'].map((action) => `dynamodb:${action}`),
-        Resource: arn(service.tables.registry),
-      },
-      {
-        Effect: 'Allow',
-        Action: ['Query', 'BatchGetItem', 'PutItem', 'BatchWriteItem', 'UpdateItem', 'DeleteItem'].map(
-          (action) => `dynamodb:${action}`,
-        ),
-        Resource: arn(service.tables.messages),
-      },
-      {
-        Effect: 'Allow',
-        Action: ['dynamodb:BatchGetItem', 'dynamodb:BatchWriteItem'],
-        Resource: arn(service.tables.bodies),
-      },
-    ])
-    template.resourceCountIs('AWS::IAM::Role', 1)
-    template.allResourcesProperties('AWS::IAM::Role', { ManagedPolicyArns: Match.absent(), Policies: Match.absent() })
-  })
-
-  it('takes settings, another size and another retention', () => {
-    const { template } = deployed({ longestWait: Duration.seconds(10), memorySize: 1024, logRetention: 3 })
-    template.hasResourceProperties('AWS::Lambda::Function', {
-      MemorySize: 1024,
-      Environment: { Variables: { CMQ_LONGEST_WAIT_SECONDS: '10' } },
-    })
-    template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 3 })
-  })
-})
-
 describe('the API', () => {
   const { service, template, logicalId } = byDefault
 
@@ -174,7 +83,7 @@ describe('the API', () => {
     template.hasResourceProperties('AWS::ApiGatewayV2::Stage', { StageName: '$default', AutoDeploy: true })
   })
 
-  it('alone may invoke the function', () => {
+  it('alone may invoke a function without a role', () => {
     template.resourceCountIs('AWS::Lambda::Permission', 1)
     template.hasResourceProperties('AWS::Lambda::Permission', {
       Principal: 'apigateway.amazonaws.com',

@@ -28,14 +28,25 @@ describe('the context values', () => {
     layeredErrors: true,
     anySecretId: false,
     publicHosts: ['a.example.com', 'localhost:8080'],
+    maxTopics: 30,
+    maxSubscriptions: 40,
+    publishToNobody: true,
+    strictContentFormat: false,
+    pushWindow: 1,
+    pushFirstTries: 5,
+    pushTargets: ['10.0.0.0/8', '::1'],
+    longestPause: Duration.seconds(0),
   }
 
   it.each([
     [
       'as the command line passes them',
-      { longestWait: '10', maxQueues: '20', layeredErrors: 'true', anySecretId: 'false' },
+      { longestWait: '10', maxQueues: '20', layeredErrors: 'true', anySecretId: 'false', publishToNobody: 'true' },
     ],
-    ['as cdk.json may hold them', { longestWait: 10, maxQueues: 20, layeredErrors: true, anySecretId: false }],
+    [
+      'as cdk.json may hold them',
+      { longestWait: 10, maxQueues: 20, layeredErrors: true, anySecretId: false, publishToNobody: true },
+    ],
   ])('are the settings, %s', (_how, values) => {
     const { props } = readContext({
       ...values,
@@ -43,6 +54,13 @@ describe('the context values', () => {
       timeWindow: '300',
       recreateWait: '0',
       publicHosts: 'a.example.com,localhost:8080',
+      maxTopics: '30',
+      maxSubscriptions: '40',
+      strictContentFormat: 'false',
+      pushWindow: '1',
+      pushFirstTries: '5',
+      pushTargets: '10.0.0.0/8,::1',
+      longestPause: '0',
     })
     expect(props).toEqual(settings)
   })
@@ -57,6 +75,14 @@ describe('the context values', () => {
     ['maxQueues', 'many', 'must be a whole number from 1 to 1000000'],
     ['layeredErrors', 'yes', 'must be true or false'],
     ['publicHosts', 'a,,b', 'must be host names with commas between them'],
+    ['maxTopics', '0', 'must be a whole number from 1 to 1000000'],
+    ['maxSubscriptions', '10001', 'must be a whole number from 1 to 10000'],
+    ['pushWindow', '0', 'must be a whole number from 1 to 100'],
+    ['pushFirstTries', '501', 'must be a whole number from 1 to 500'],
+    ['longestPause', '601', 'must be a whole number from 0 to 600'],
+    ['publishToNobody', '1', 'must be true or false'],
+    ['pushTargets', '10.0.0.0/8,', 'must be IP addresses or CIDR blocks with commas between them'],
+    ['pushTargets', 'example.com', 'must be IP addresses or CIDR blocks with commas between them'],
     ['publicHosts', ['a', 'b'], 'must be a single value'],
     ['Stage', 'test', 'does not exist'],
   ])('are refused when wrong: %s=%j', (name, value, problem) => {

@@ -1,0 +1,77 @@
+import { App, Stack } from 'aws-cdk-lib'
+import { Template } from 'aws-cdk-lib/assertions'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+import { CmqService, type CmqServiceProps } from '../../cdk/cmq-service.ts'
+
+/** Where the assemblies of one test file lie. */
+export const outdir = mkdtempSync(join(tmpdir(), 'cmq-assembly-'))
+afterAll(() => rmSync(outdir, { recursive: true }))
+
+/** What a template says of one thing, beside its type. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- what it holds is checked by the assertions
+type Properties = Record<string, any>
+
+interface Resource {
+  readonly Type: string
+  readonly Properties: Properties
+}
+
+interface Statement {
+  readonly Effect: string
+  readonly Action: string | readonly string[]
+  readonly Resource: unknown
+  readonly Condition?: unknown
+}
+
+/** A service in a stack of its own, and the template that would be deployed. */
+export function deployed(props?: CmqServiceProps, stackName = 'cmq') {
+  const stack = new Stack(new App({ outdir }), stackName)
+  const service = new CmqService(stack, 'Default', props)
+  const template = Template.fromStack(stack)
+  const resources: Readonly<Record<string, Resource>> = template.toJSON().Resources
+  const logicalId = (resource: { node: { defaultChild?: unknown } }): string =>
+    stack.resolve((resource.node.defaultChild as { ref: unknown }).ref).Ref
+  const named = (name: string) => Object.entries(resources).find(([id]) => nameOf(id) === name)?.[1]
+
+  return {
+    stack,
+    service,
+    template,
+    resources,
+    logicalId,
+
+    /** The properties of the resource of that name. */
+    propertiesOf: (name: string): Properties => plain(named(name)?.Properties) as Properties,
+
+    /** What the role of that name may do, by the resource that it may do it to. */
+    rightsOf(role: string): Readonly<Record<string, unknown>> {
+      const statements = Object.values(resources)
+        .filter(({ Type, Properties }) => Type === 'AWS::IAM::Policy' && plain(Properties['Roles'][0]) === `<${role}>`)
+        .flatMap(({ Properties }) => Properties['PolicyDocument'].Statement as Statement[])
+      if (statements.some(({ Effect }) => Effect !== 'Allow')) throw new Error('nothing is denied here')
+      return Object.fromEntries(
+        statements.map(({ Action, Resource, Condition }) => {
+          const actions = [Action].flat()
+          return [plain(Resource), Condition ? { actions, condition: Condition } : actions]
+        }),
+      )
+    },
+  }
+}
+
+/** The name that the construct gives a resource: its logical id without the hash. */
+export const nameOf = (logicalId: string): string => logicalId.replace(/[0-9A-F]{8}$/, '')
+
+/** A value of a template with its references as text: `<Registry>` is what a Ref gives, `<Registry.Arn>` its ARN. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain)
+  if (typeof value !== 'object' || value === null) return value
+  const { Ref, 'Fn::GetAtt': attribute, 'Fn::Join': joined } = value as Properties
+  if (Ref) return `<${nameOf(Ref)}>`
+  if (attribute) return `<${nameOf(attribute[0])}.${attribute[1]}>`
+  if (joined) return (joined[1] as unknown[]).map(plain).join(joined[0])
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]))
+}

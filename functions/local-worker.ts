@@ -4,10 +4,11 @@ import type { Run } from '../lib/store/work.ts'
 import { timedWakeUps } from '../lib/wake-ups.ts'
 import { logger } from './logger.ts'
 import { handler as push } from './push.ts'
-import { createWorker, type RunEvent, type RunHandler } from './run-handler.ts'
+import type { RunEvent, RunHandler } from './run-handler.ts'
 import { handler as releaseDelayed } from './scheduled/release-delayed.ts'
 import { handler as retryDeliveries } from './scheduled/retry-deliveries.ts'
 import type { Services } from './services.ts'
+import { createWorker } from './worker.ts'
 
 /** What EventBridge and asynchronous invocations are in the cloud: runs in this process, by calls and timers. */
 export interface LocalWorker {

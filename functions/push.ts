@@ -8,19 +8,19 @@ import { pushRequest } from '../lib/protocol/push-request.ts'
 import type { Attempt, Duty } from '../lib/push/duty.ts'
 import type { Work } from '../lib/store/work.ts'
 import { logger } from './logger.ts'
-import { runHandler, type Worker } from './run-handler.ts'
+import { runHandler } from './run-handler.ts'
+import { deployedWorker, type Worker } from './worker.ts'
 
 /** Pushes what is due to one subscription, until nothing is left that is worth waiting for (406/7420). */
-export const handler = runHandler('push', async ({ work, wokenFor }, { bounds, ...worker }) => {
+export const handler = runHandler('push', deployedWorker, async ({ work }, worker, bounds) => {
   if (!work) throw new Error('nobody said to which subscription to push')
-  const due = wokenFor === undefined ? {} : { wokenFor }
-  return { subscription: work.laneId, ...(await worker.run(work, () => pushDuty(work, worker), { ...bounds, ...due })) }
+  return { subscription: work.laneId, ...(await worker.run(work, () => pushDuty(work, worker), bounds)) }
 })
 
 /** How the deliveries of a subscription are made; undefined when it is gone, and others may have its name. */
 async function pushDuty({ laneId, within, name }: Work, worker: Worker): Promise<Duty | undefined> {
-  const subscription = await worker.subscriptions.get(within, name)
-  if (subscription?.id !== laneId) return undefined
+  const subscription = await worker.subscriptions.get(within, name, laneId)
+  if (!subscription) return undefined
   const { notifyStrategy: strategy } = subscription
   const { settings, random } = worker
   const about = ({ id }: Delivery) => ({
@@ -80,7 +80,8 @@ async function fill({ account, endpoint }: Subscription, text: string, { queues,
     await messages.send(queue, [text], 0)
     return { isDelivered: true, outcome: 'sent' }
   } catch (error) {
-    if (!(error instanceof CmqError)) throw error
-    return { isDelivered: false, outcome: `${error.code} (${error.moduleCode})` }
+    if (error instanceof CmqError) return { isDelivered: false, outcome: `${error.code} (${error.moduleCode})` }
+    logger.error('a message could not be put into its queue', { error, queue: endpoint })
+    return { isDelivered: false, outcome: 'not stored' }
   }
 }

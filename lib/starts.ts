@@ -17,6 +17,7 @@ const TIMEOUT = 3_000
 /**
  * Starts by asynchronous invocations of the function that has the duty. It is one request, signed and sent by
  * the SDK's own parts: Lambda's own client would make every function's bundle a fifth larger.
+ * It also passes on the trace that Lambda knows loops by, and a runner that goes on in a successor is meant to.
  */
 export function lambdaStart(
   functionNames: Readonly<Record<Work['duty'], string | undefined>>,
@@ -39,7 +40,8 @@ export function lambdaStart(
     })
     const { response } = await sender.handle((await signer.sign(request)) as HttpRequest)
     ;(response.body as Readable).resume()
-    if (response.statusCode !== 202) throw new Error(`Lambda has not taken the invocation: HTTP ${response.statusCode}`)
+    const reason = response.headers['x-amzn-errortype'] ?? ''
+    if (response.statusCode !== 202) throw new Error(`Lambda took no invocation: ${response.statusCode} ${reason}`)
   }
 
   return async (work) => {

@@ -35,17 +35,19 @@ export function scheduledWakeUps(
   return {
     async wake(work, dueAt) {
       const minute = Math.floor(dueAt / MINUTE) - 1
-      const name = `${work.duty}-${work.laneId}-${minute}`
-      if (made.has(name)) return
-      // Whoever asks for the same minute later is waited for too.
+      const soon = Math.ceil(clock.now() / 1_000) + 1
+      // A minute that has begun may have had its run already, and a time that has passed is refused.
+      const [at, name] =
+        minute * 60 >= soon ? [minute * MINUTE, `${minute}`] : [soon * 1_000, `${minute}-${soon % 3_600}`]
+      const Name = `${work.duty}-${work.laneId}-${name}`
+      if (made.has(Name)) return
+      // The run that comes early waits, also for what others ask for in the same minute later.
       const run: Run = { work, wokenFor: (minute + 2) * MINUTE }
-      // A time that has passed is refused; the run that comes early waits.
-      const at = Math.max(minute * MINUTE, clock.now() + 1_000)
       try {
         await client.send(
           new CreateScheduleCommand({
             GroupName: group,
-            Name: name,
+            Name,
             ScheduleExpression: `at(${new Date(at).toISOString().slice(0, 19)})`,
             FlexibleTimeWindow: { Mode: 'OFF' },
             ActionAfterCompletion: 'DELETE',
@@ -57,7 +59,7 @@ export function scheduledWakeUps(
         if (!(error instanceof ConflictException)) throw error
       }
       if (made.size >= REMEMBERED) made.clear()
-      made.add(name)
+      made.add(Name)
     },
   }
 }

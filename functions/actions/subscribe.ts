@@ -60,17 +60,17 @@ export const handler = cmqHandler({
     const isNew = await subscriptions.create(subscription)
     if (!isNew) throw new CmqError('subscriptionExists')
     // Deleted meanwhile, it did not see this one.
-    const isThere = await topics.read(account, topic.name).then(
-      (present) => present.id === topic.id,
-      () => false,
-    )
-    if (!isThere) {
-      await subscriptions.remove(subscription)
-      throw new CmqError('topicNotFound')
-    }
-    return { subscriptionId: id }
+    const present = await topics.read(account, topic.name).catch(nothing)
+    if (present?.id === topic.id) return { subscriptionId: id }
+    await subscriptions.remove(subscription)
+    throw new CmqError('topicNotFound')
   },
 })
+
+/** What a refusal comes to: that there is no such thing. */
+function nothing(error: unknown): undefined {
+  if (!(error instanceof CmqError)) throw error
+}
 
 /** A queue need not be there yet: what is published before it is there is delivered as soon as it is. */
 function checkEndpoint(protocol: Protocol, endpoint: string, targets: Targets): void {

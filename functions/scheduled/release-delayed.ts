@@ -7,22 +7,23 @@ import { windowLimits } from '../../lib/domain/window.ts'
 import type { Attempt, Duty } from '../../lib/push/duty.ts'
 import type { Work } from '../../lib/store/work.ts'
 import { logger } from '../logger.ts'
-import { runHandler, type Shift, type Worker } from '../run-handler.ts'
+import { runHandler } from '../run-handler.ts'
+import { deployedWorker, type Worker } from '../worker.ts'
 
 /**
  * Publishes what has waited for its delay, of the topic that is named; by its schedule of all topics where something was
  * left behind. Who gets a message is decided now, by the subscriptions that there are.
  */
-export const handler = runHandler('release-delayed', async ({ work, wokenFor }, shift) => {
-  const due = wokenFor === undefined ? {} : { wokenFor }
-  const works = work ? [work] : await leftBehind(shift)
-  const summaries = await Promise.all(
-    works.map((work) => shift.run(work, () => releaseDuty(work, shift), { ...shift.bounds, ...due })),
-  )
-  return { topics: works.length, released: summaries.reduce((sum, { delivered }) => sum + delivered, 0) }
+export const handler = runHandler('release-delayed', deployedWorker, async ({ work }, worker, bounds) => {
+  const works = work ? [work] : await leftBehind(worker)
+  const runs = await Promise.allSettled(works.map((work) => worker.run(work, () => releaseDuty(work, worker), bounds)))
+  const failed = runs.find((run) => run.status === 'rejected')
+  if (failed) throw failed.reason
+  const released = runs.reduce((sum, run) => sum + (run.status === 'fulfilled' ? run.value.delivered : 0), 0)
+  return { topics: works.length, released }
 })
 
-async function leftBehind({ workList, deliveries }: Shift): Promise<readonly Work[]> {
+async function leftBehind({ workList, deliveries }: Worker): Promise<readonly Work[]> {
   const works = await workList.left('release')
   const isEmpty = await Promise.all(works.map(({ laneId }) => deliveries.isEmpty(laneId)))
   return works.filter((_, index) => !isEmpty[index])

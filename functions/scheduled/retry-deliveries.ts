@@ -1,5 +1,7 @@
 import type { Work } from '../../lib/store/work.ts'
+import { logger } from '../logger.ts'
 import { runHandler } from '../run-handler.ts'
+import { deployedServices } from '../services.ts'
 
 /** Subscriptions that are asked after at once. */
 const AT_ONCE = 32
@@ -8,14 +10,23 @@ const AT_ONCE = 32
  * The net under all pushes: starts one for each subscription that has deliveries and nobody who works on them, nor will
  * by himself. What a lost call or wake-up leaves behind is so pushed at the next beat of its schedule.
  */
-export const handler = runHandler('retry-deliveries', async (_event, { workList, deliveries, start }) => {
-  const left = await workList.left('push')
-  let started = 0
-  const ask = async (work: Work) => {
-    if (await deliveries.isEmpty(work.laneId)) return
-    await start(work)
-    started++
-  }
-  for (let at = 0; at < left.length; at += AT_ONCE) await Promise.all(left.slice(at, at + AT_ONCE).map(ask))
-  return { started }
-})
+export const handler = runHandler(
+  'retry-deliveries',
+  deployedServices,
+  async (_event, { workList, deliveries, start }) => {
+    const left = await workList.left('push')
+    let started = 0
+    const ask = async (work: Work) => {
+      try {
+        if (await deliveries.isEmpty(work.laneId)) return
+        await start(work)
+        started++
+      } catch (error) {
+        // The others need not wait for it; it is asked after again by the next beat.
+        logger.error('a run could not be started', { error, lane: work.laneId })
+      }
+    }
+    for (let at = 0; at < left.length; at += AT_ONCE) await Promise.all(left.slice(at, at + AT_ONCE).map(ask))
+    return { started }
+  },
+)

@@ -4,7 +4,7 @@ import type { Failure } from '../domain/errors.ts'
 import { notifyStrategies } from '../domain/retry.ts'
 import { notifyContentFormats, protocols } from '../domain/subscription.ts'
 import { filterTypes, tagLimits, topicLimits } from '../domain/topic.ts'
-import { integer, list, name, text } from './params.ts'
+import { integer, list, name } from './params.ts'
 
 /** The parameters of topics and subscriptions. */
 
@@ -24,7 +24,11 @@ export const filterType = v.optional(
 /** Lists of an SDK may hold empty places; they say nothing. */
 const withoutEmpty = v.transform((words: string[]) => words.filter((word) => word !== ''))
 
-const tag = text(0, tagLimits.characters)
+const tag = v.pipe(
+  v.string(),
+  // As people count: a pair of surrogates is one.
+  v.check((word) => [...word].length <= tagLimits.characters, 'parameterOutOfRange' satisfies Failure),
+)
 
 /** A key has at most 64 bytes and 15 dots (406/8127). */
 const key = v.pipe(

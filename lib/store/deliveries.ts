@@ -33,7 +33,7 @@ export interface Deliveries {
   remove(laneId: string, delivery: Delivery): Promise<void>
   /** Whether the lane holds anything; eventually consistent. */
   isEmpty(laneId: string): Promise<boolean>
-  /** How many there are, up to `COUNTED`. */
+  /** How many there are whose day is not over, up to `COUNTED`. */
   count(laneId: string): Promise<number>
 }
 
@@ -62,10 +62,10 @@ export function deliveries(db: Database, table: string, clock: Clock, bell: Bell
   /** Nothing older is still there. */
   const oldest = () => keyAt(after(clock.now(), -TOPIC_RETENTION) - KEPT)
 
-  const range = (laneId: string) => ({
+  const range = (laneId: string, from = oldest()) => ({
     TableName: table,
     KeyConditionExpression: 'pk = :lane AND sk >= :from',
-    ExpressionAttributeValues: attributesOf({ ':lane': laneId, ':from': oldest() }),
+    ExpressionAttributeValues: attributesOf({ ':lane': laneId, ':from': from }),
   })
 
   /** One that may have been stored already is only stored if it was not: it may have been tried meanwhile. */
@@ -152,11 +152,17 @@ export function deliveries(db: Database, table: string, clock: Clock, bell: Bell
     },
 
     async count(laneId) {
+      // What has ended and waits to be dropped is nobody's message any more.
+      const alive = keyAt(after(clock.now(), -TOPIC_RETENTION) + 1)
       let count = 0
       let start: Item | undefined
       do {
         const { Count = 0, LastEvaluatedKey } = await db.read(
-          new QueryCommand({ ...range(laneId), Select: 'COUNT', ...(start ? { ExclusiveStartKey: start } : {}) }),
+          new QueryCommand({
+            ...range(laneId, alive),
+            Select: 'COUNT',
+            ...(start ? { ExclusiveStartKey: start } : {}),
+          }),
         )
         count += Count
         start = LastEvaluatedKey

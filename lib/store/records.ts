@@ -146,7 +146,9 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
               TableName: table,
               Key: keyOf(placeOf(thing)),
               ConditionExpression: 'id = :id AND changeId = :seen',
-              UpdateExpression: `SET ${names.map((name) => `${name} = :${name}`).join(', ')}`,
+              UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
+              // Some names are words of DynamoDB's own.
+              ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
               ExpressionAttributeValues: {
                 ...attributesOf({ ':id': thing.id, ':seen': thing.changeId }),
                 ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),

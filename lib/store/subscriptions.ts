@@ -17,8 +17,8 @@ export interface Subscriptions {
   of(topicId: string): Promise<readonly Subscription[]>
   /** All subscriptions of a topic as they are now. */
   list(topicId: string): Promise<readonly Subscription[]>
-  /** The subscription as it was at most a second ago; undefined when there is none. */
-  get(topicId: string, name: string): Promise<Subscription | undefined>
+  /** The very subscription of this id as it was at most a second ago; undefined when it is gone. */
+  get(topicId: string, name: string, id: string): Promise<Subscription | undefined>
   /** The subscription as it is now. Throws `subscriptionNotFound`. */
   read(topicId: string, name: string): Promise<Subscription>
   /** False when the name is taken. Answers when every publisher knows of it. */
@@ -47,7 +47,14 @@ export function subscriptions(db: Database, table: string, clock: Clock, options
   return {
     list,
     of: (topicId) => kept.get(topicId, () => list(topicId)),
-    get: (topicId, name) => stored.get(placeOf({ topicId, name })),
+
+    async get(topicId, name, id) {
+      const place = placeOf({ topicId, name })
+      const recent = await stored.get(place)
+      // What is kept may be an earlier one of this name.
+      const present = recent?.id === id ? recent : await stored.read(place)
+      return present?.id === id ? present : undefined
+    },
 
     async read(topicId, name) {
       const subscription = await stored.read(placeOf({ topicId, name }))

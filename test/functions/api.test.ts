@@ -75,7 +75,7 @@ describe('given the names of the actions', () => {
     expect(await ask('ListQueue')).toHaveProperty('totalCount', 1)
   })
 
-  it.each(['Nothing', '', '__proto__', 'constructor', 'toString', 'ClearSUbscriptionFIlterTags', '中\0'])(
+  it.each(['Nothing', '', '__proto__', 'constructor', 'toString', 'ClearSubscriptionFilters', '中\0'])(
     'when %j is sent, then there is no such action',
     async (Action) => {
       expect(await answerTo(signed({ Action }))).toEqual(refusal(4000, `(10430)action name ${Action} is not existed`))

@@ -14,6 +14,14 @@ describe('given an environment', () => {
         CMQ_LONGEST_DELAY_SECONDS: '',
         CMQ_LONGEST_WAIT_SECONDS: '',
         CMQ_MAX_QUEUES: '',
+        CMQ_MAX_TOPICS: '',
+        CMQ_MAX_SUBSCRIPTIONS: '',
+        CMQ_PUBLISH_TO_NOBODY: '',
+        CMQ_STRICT_CONTENT_FORMAT: '',
+        CMQ_PUSH_WINDOW: '',
+        CMQ_PUSH_FIRST_TRIES: '',
+        CMQ_PUSH_TARGETS: '',
+        CMQ_LONGEST_PAUSE_SECONDS: '',
         CMQ_PUBLIC_HOSTS: '',
       },
     ],
@@ -27,6 +35,14 @@ describe('given an environment', () => {
       longestDelay: 3_600,
       longestWait: 27,
       maxQueues: 1_000,
+      maxTopics: 1_000,
+      maxSubscriptions: 500,
+      publishToNobody: false,
+      strictContentFormat: false,
+      pushWindow: 16,
+      pushFirstTries: 100,
+      pushTargets: [],
+      longestPause: 120,
       publicHosts: [],
     })
   })
@@ -40,6 +56,8 @@ describe('given an environment', () => {
 describe.each([
   ['CMQ_LAYERED_ERRORS', 'layeredErrors'],
   ['CMQ_ANY_SECRET_ID', 'anySecretId'],
+  ['CMQ_PUBLISH_TO_NOBODY', 'publishToNobody'],
+  ['CMQ_STRICT_CONTENT_FORMAT', 'strictContentFormat'],
 ] as const)('given %s', (variable, setting) => {
   it.each([
     ['on', true],
@@ -59,6 +77,11 @@ describe.each([
   ['CMQ_LONGEST_DELAY_SECONDS', 'longestDelay', 0, 6_048_000],
   ['CMQ_LONGEST_WAIT_SECONDS', 'longestWait', 0, 30],
   ['CMQ_MAX_QUEUES', 'maxQueues', 1, 1_000_000],
+  ['CMQ_MAX_TOPICS', 'maxTopics', 1, 1_000_000],
+  ['CMQ_MAX_SUBSCRIPTIONS', 'maxSubscriptions', 1, 10_000],
+  ['CMQ_PUSH_WINDOW', 'pushWindow', 1, 100],
+  ['CMQ_PUSH_FIRST_TRIES', 'pushFirstTries', 1, 500],
+  ['CMQ_LONGEST_PAUSE_SECONDS', 'longestPause', 0, 600],
 ] as const)('given %s', (variable, setting, min, max) => {
   it.each([min, max])('when it is %d, then that is the setting', (value) => {
     expect(readSettings({ [variable]: String(value) })).toHaveProperty(setting, value)
@@ -82,4 +105,33 @@ describe('given CMQ_PUBLIC_HOSTS', () => {
   ])('when it is %j, then the names are %j', (text, publicHosts) => {
     expect(readSettings({ CMQ_PUBLIC_HOSTS: text })).toHaveProperty('publicHosts', publicHosts)
   })
+})
+
+describe('given CMQ_PUSH_TARGETS', () => {
+  it.each([
+    ['10.1.0.0/16', ['10.1.0.0/16']],
+    [' 127.0.0.0/8 , ::1,', ['127.0.0.0/8', '::1']],
+    [',,', []],
+  ])('when it is %j, then what may be pushed to are %j', (text, pushTargets) => {
+    expect(readSettings({ CMQ_PUSH_TARGETS: text })).toHaveProperty('pushTargets', pushTargets)
+  })
+
+  it('when there is loopback by default, then what is listed is added to that', () => {
+    const defaults = { pushTargets: ['127.0.0.0/8', '::1'] }
+    expect(readSettings({}, defaults)).toHaveProperty('pushTargets', ['127.0.0.0/8', '::1'])
+    expect(readSettings({ CMQ_PUSH_TARGETS: '10.0.0.0/8' }, defaults)).toHaveProperty('pushTargets', [
+      '127.0.0.0/8',
+      '::1',
+      '10.0.0.0/8',
+    ])
+  })
+
+  it.each(['localhost', '10.0.0.0/33', '10.0.0', '::ffff:10.0.0.1', '10.0.0.0/8 11.0.0.0/8'])(
+    'when it lists %j, then it is wrong, by its name',
+    (text) => {
+      expect(() => readSettings({ CMQ_PUSH_TARGETS: `127.0.0.1,${text}` })).toThrow(
+        new Error(`CMQ_PUSH_TARGETS: not an IP address or a CIDR: ${text}`),
+      )
+    },
+  )
 })

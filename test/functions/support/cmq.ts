@@ -2,11 +2,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { CmqHandler } from '../../../functions/cmq-handler.ts'
 import type { Services } from '../../../functions/services.ts'
 import type { Settings } from '../../../functions/settings.ts'
+import { ONLY_ACCOUNT } from '../../../lib/names.ts'
 import { targets } from '../../../lib/push/addresses.ts'
 import type { ManualClock } from '../../support/clock.ts'
 import { testEngine } from '../../support/engine.ts'
 import {
   ask,
+  asker,
   newTables,
   serviceAt,
   testServices,
@@ -26,10 +28,12 @@ export interface CallOptions extends SigningOptions {
 /** Calls one action's handler with what was agreed on, what is sent beside it, and a signature. */
 export type Call = (sent?: Sent, options?: CallOptions) => Promise<Answer>
 
-/** A service for each test of a file, empty at first, over one engine. */
+/** What a test of an action works with. */
 export interface Cmq {
   readonly services: Services
   readonly clock: ManualClock
+  /** Whose key pair signs the calls. */
+  readonly account: string
   /** Any action, by its name. */
   readonly ask: Ask
   /** This very handler. A parameter of '-' is not sent. */
@@ -38,19 +42,39 @@ export interface Cmq {
   anotherProcess(options?: Partial<ServiceOptions>): Promise<Services>
 }
 
-export function serviceForEachTest(): Cmq {
+/** A service for each test of a file, empty at first, over one engine. */
+export const serviceForEachTest = (): Cmq => cmqForEachTest({ hasOwnTables: true })
+
+/** The same over one set of tables: each test has an account of its own, which is sooner made than tables. */
+export const accountForEachTest = (): Cmq => cmqForEachTest({ hasOwnTables: false })
+
+function cmqForEachTest({ hasOwnTables }: { readonly hasOwnTables: boolean }): Cmq {
   let engine: Awaited<ReturnType<typeof testEngine>>
-  let tableNames: Awaited<ReturnType<typeof newTables>>
-  let current: Awaited<ReturnType<typeof serviceAt>>
+  let tableNames: Awaited<ReturnType<typeof newTables>> | undefined
+  let current: { readonly services: Services; readonly clock: ManualClock; readonly ask: Ask }
+  let account = ONLY_ACCOUNT
+  /** The services, to whom the one key pair is that account's. */
+  const owned = (services: Services): Services => {
+    const owner = account
+    const find = async (secretId: string) => {
+      const found = await services.keys.find(secretId)
+      return found && { ...found, account: owner }
+    }
+    return { ...services, keys: { find } }
+  }
+
   beforeAll(async () => {
     engine = await testEngine()
   })
   afterAll(() => engine.stop())
   beforeEach(async () => {
-    tableNames = await newTables(engine.endpoint)
-    current = await serviceAt(engine.endpoint, { tableNames })
+    if (hasOwnTables) tableNames = undefined
+    else account = String(Number(account) + 1)
+    tableNames ??= await newTables(engine.endpoint)
+    const { services, clock } = await serviceAt(engine.endpoint, { tableNames })
+    current = { services: owned(services), clock, ask: asker(owned(services)) }
     // Most lives begin within a second, not at its start.
-    current.clock.set(current.clock.now() + 137)
+    clock.set(clock.now() + 137)
   })
 
   return {
@@ -59,6 +83,9 @@ export function serviceForEachTest(): Cmq {
     },
     get clock() {
       return current.clock
+    },
+    get account() {
+      return account
     },
     ask: (...sent) => current.ask(...sent),
     caller:
@@ -69,8 +96,15 @@ export function serviceForEachTest(): Cmq {
         const parameters = Object.entries({ Action, ...always, ...sent }).filter(([, value]) => value !== '-')
         return ask(services, Object.fromEntries(parameters), { handler, ...options })
       },
-    anotherProcess: (options = {}) =>
-      testServices({ endpoint: engine.endpoint, tableNames, clock: current.clock, ...options }),
+    anotherProcess: async (options = {}) =>
+      owned(
+        await testServices({
+          endpoint: engine.endpoint,
+          ...(tableNames && { tableNames }),
+          clock: current.clock,
+          ...options,
+        }),
+      ),
   }
 }
 
@@ -101,10 +135,8 @@ export const noMessage = refusal(7000, '(10200)no message')
 export const handleIsInvalid = refusal(4430, '(10260)receipt handle is invalid')
 
 export const missing = (name: string) => refusal(4000, `(10390)lacked of required parameter ${name}`)
-export const notRepeatable = (name: string) =>
-  refusal(4000, `(10330)parameter ${name} is NOT a repeatable parameter`)
-export const outOfRange = (name: string) =>
-  refusal(4000, `(10350)parameter ${name} value or length is out of range`)
+export const notRepeatable = (name: string) => refusal(4000, `(10330)parameter ${name} is NOT a repeatable parameter`)
+export const outOfRange = (name: string) => refusal(4000, `(10350)parameter ${name} value or length is out of range`)
 
 /** What every action refuses. `call` is complete but for what is sent beside it. */
 export function describeRequest(call: Call) {
@@ -168,8 +200,9 @@ function describeName(call: Call, kind: 'queue' | 'topic' | 'subscription', { th
   const parameter = `${kind}Name`
 
   describe(`given a ${kind} name`, () => {
-    it('when it is absent, then it is asked for', async () => {
+    it('when it is absent or a list, then that is refused', async () => {
       expect(await call({ [parameter]: '-' })).toEqual(missing(parameter))
+      expect(await call({ [parameter]: '-', [`${parameter}.1`]: there })).toEqual(notRepeatable(parameter))
     })
 
     it('when it can be no name, then it is refused', async () => {
@@ -184,17 +217,10 @@ function describeName(call: Call, kind: 'queue' | 'topic' | 'subscription', { th
       )
     })
 
-    it(`when it differs in case, then it is the same ${kind}`, async () => {
-      expect(await call({ [parameter]: there.slice(0, 2).toUpperCase() + there.slice(2) })).toHaveProperty('code', 0)
-    })
-
-    it('when its key has a trailing blank and other capitals, then it is found', async () => {
+    it(`when it and its key differ in case, and the key has a trailing blank, then it is the same ${kind}`, async () => {
       const key = `${parameter[0]?.toUpperCase()}${parameter.slice(1)} `
-      expect(await call({ [parameter]: '-', [key]: there })).toHaveProperty('code', 0)
-    })
-
-    it('when it is sent as a list, then it is refused', async () => {
-      expect(await call({ [parameter]: '-', [`${parameter}.1`]: there })).toEqual(notRepeatable(parameter))
+      const name = there.slice(0, 2).toUpperCase() + there.slice(2)
+      expect(await call({ [parameter]: '-', [key]: name })).toHaveProperty('code', 0)
     })
   })
 }

@@ -96,9 +96,11 @@ export class CmqService extends Construct {
     const wakeUps = wakeUpVariables(this.scheduleGroup, wakeUpRole)
     this.pushFunction = create('Push', functionKinds.push, pushMemorySize, wakeUps)
     const push = { [runVariables.pushFunction]: this.pushFunction.functionName }
-    const afterwards = { ...wakeUps, ...push }
-    this.releaseFunction = create('ReleaseDelayed', functionKinds.releaseDelayed, pushMemorySize, afterwards)
-    this.retryFunction = create('RetryDeliveries', functionKinds.retryDeliveries, pushMemorySize, afterwards)
+    this.releaseFunction = create('ReleaseDelayed', functionKinds.releaseDelayed, pushMemorySize, {
+      ...wakeUps,
+      ...push,
+    })
+    this.retryFunction = create('RetryDeliveries', functionKinds.retryDeliveries, pushMemorySize, push)
     this.apiFunction = create('Api', functionKinds.api, memorySize, {
       ...push,
       [runVariables.releaseFunction]: this.releaseFunction.functionName,

@@ -49,7 +49,7 @@ export const functionKinds = {
     asks: {
       registry: ['GetItem', 'UpdateItem', 'DeleteItem'],
       messages: ['PutItem'],
-      deliveries: ['Query', 'UpdateItem', 'DeleteItem'],
+      deliveries: ['Query', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'],
       bodies: ['BatchGetItem', 'BatchWriteItem'],
     },
     ...once,

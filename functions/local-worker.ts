@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import type { Start } from '../lib/starts.ts'
 import type { Run } from '../lib/store/work.ts'
@@ -24,9 +25,12 @@ const NET_EVERY = 10_000
 export function localWorker(make: (start: Start) => Services): LocalWorker {
   const ended = new AbortController()
   const running = new Set<Promise<void>>()
+  // A run is not part of the request that starts it, and what it consumes is its own.
+  const byItself = AsyncLocalStorage.snapshot()
 
   function call(handler: RunHandler, event: RunEvent): Promise<void> {
-    const run = handler(event, { awsRequestId: randomUUID(), worker, signal: ended.signal }).catch((error: unknown) => {
+    const invocation = { awsRequestId: randomUUID(), worker, signal: ended.signal }
+    const run = byItself(() => handler(event, invocation)).catch((error: unknown) => {
       // What ends with the server has nothing to report.
       if (!ended.signal.aborted) logger.error('a run has failed', { error })
     })

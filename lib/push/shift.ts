@@ -69,6 +69,8 @@ export function newShift(
   let failure: { readonly error: unknown } | undefined
   /** Ends the pause between two rounds. */
   let pause = new AbortController()
+  // With a reason: without one an error is made, stack and all.
+  const goOn = () => pause.abort('over')
 
   const mustEnd = () => failure !== undefined || stopped.aborted || clock.now() >= endBy
 
@@ -86,7 +88,7 @@ export function newShift(
         hand.end(delivery)
         failure ??= { error }
       })
-      .finally(() => pause.abort())
+      .finally(goOn)
   }
 
   const planOf = ({ limits, waitOf }: Duty): Plan => {
@@ -136,10 +138,7 @@ export function newShift(
     const dueAt = isHeldUp ? Infinity : (next?.nextDueAt ?? Infinity)
     const lookAt = next && next.room > 0 && !isHeldUp ? (nextLookAt ?? now) : Infinity
     const until = Math.min(dueAt, lookAt, now + LOOK_EVERY)
-    if (!pause.signal.aborted) {
-      const rung = await bell.wait(laneId, Math.max(1, until - now), pause.signal)
-      if (rung !== undefined) nextLookAt = clock.now()
-    }
+    await clock.sleep(Math.max(1, until - now), pause.signal)
     pause = new AbortController()
   }
 
@@ -171,12 +170,17 @@ export function newShift(
 
   return {
     async workThrough() {
-      const wake = () => pause.abort()
-      stopped.addEventListener('abort', wake)
+      stopped.addEventListener('abort', goOn)
+      // Also while a look is under way, which may not see what is rung for.
+      const stopListening = bell.listen(laneId, () => {
+        nextLookAt &&= clock.now()
+        goOn()
+      })
       try {
         return await rounds()
       } finally {
-        stopped.removeEventListener('abort', wake)
+        stopListening()
+        stopped.removeEventListener('abort', goOn)
       }
     },
 

@@ -1,9 +1,11 @@
 import type { Clock } from '../domain/time.ts'
 
-/** Wakes the consumers of this process that wait for a queue, when this process puts a message into it. */
+/** Tells those of this process who wait for a lane that this process has put something into it. */
 export interface Bell {
   /** Waits so many milliseconds, or until it is rung for this lane: then the shard that has something. */
   wait(laneId: string, milliseconds: number, signal: AbortSignal): Promise<number | undefined>
+  /** Has `heard` called at each ring for this lane, until what is returned is called. */
+  listen(laneId: string, heard: () => void): () => void
   /** Wakes those that have waited longest, one for each message. */
   ring(laneId: string, shard: number, messages: number): void
 }
@@ -11,6 +13,7 @@ export interface Bell {
 /** A bell that nobody waits for yet. */
 export function newBell(clock: Clock): Bell {
   const waiting = new Map<string, Set<(shard: number) => void>>()
+  const listening = new Map<string, Set<() => void>>()
 
   return {
     async wait(laneId, milliseconds, signal) {
@@ -32,7 +35,18 @@ export function newBell(clock: Clock): Bell {
       return rung
     },
 
+    listen(laneId, heard) {
+      const listeners = listening.get(laneId) ?? new Set()
+      listening.set(laneId, listeners)
+      listeners.add(heard)
+      return () => {
+        listeners.delete(heard)
+        if (listeners.size === 0) listening.delete(laneId)
+      }
+    },
+
     ring(laneId, shard, messages) {
+      for (const heard of listening.get(laneId) ?? []) heard()
       const waiters = waiting.get(laneId) ?? []
       for (const wake of [...waiters].slice(0, messages)) {
         wake(shard)

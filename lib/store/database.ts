@@ -193,6 +193,14 @@ export async function writeBatch(write: Call, table: string, items: readonly Ite
   return unwritten.map(({ PutRequest }) => PutRequest?.Item).filter((item) => item !== undefined)
 }
 
+/** Removes up to 25 items, in one call. Returns the keys of those that were certainly not removed. */
+export async function removeBatch(write: Call, table: string, keys: readonly Item[]): Promise<readonly Item[]> {
+  const requests: WriteRequest[] = keys.map((Key) => ({ DeleteRequest: { Key } }))
+  const { UnprocessedItems } = await write(new BatchWriteItemCommand({ RequestItems: { [table]: requests } }))
+  const left = UnprocessedItems?.[table] ?? []
+  return left.map(({ DeleteRequest }) => DeleteRequest?.Key).filter((key) => key !== undefined)
+}
+
 /** Reads items by their keys; what the table could not answer at once is asked for again. */
 export async function readBatch(
   db: Database,

@@ -3,11 +3,13 @@ import type { Delivery } from '../domain/delivery.ts'
 import { after, type Clock } from '../domain/time.ts'
 import { TOPIC_RETENTION } from '../domain/topic.ts'
 import type { Bell } from './bell.ts'
+import { gathered } from './gathered.ts'
 import { attributesOf, endOf, numberIn, required, textIn, textsIn, ttlOf, writeTexts } from './attributes.ts'
 import {
   chunksOf,
   MOST_AT_ONCE,
   PATIENCE,
+  removeBatch,
   settle,
   Uncertain,
   writeBatch,
@@ -95,6 +97,25 @@ export function deliveries(db: Database, table: string, clock: Clock, bell: Bell
     }
   }
 
+  /** Gone is gone: it does no harm to remove it twice. */
+  async function removeAtOnce(keys: readonly Item[]): Promise<void> {
+    const giveUpAt = clock.now() + PATIENCE
+    for (let left = keys; left.length > 0;) {
+      const [Key] = left
+      try {
+        if (Key && left.length === 1) return void (await db.write(new DeleteItemCommand({ TableName: table, Key })))
+        left = await removeBatch(db.write, table, left)
+      } catch (error) {
+        if (!(error instanceof Uncertain)) throw error
+      }
+      if (left.length > 0 && clock.now() >= giveUpAt) throw new Error('deliveries could not be removed in time')
+      if (left.length > 0) await clock.sleep(Math.random() * 50)
+    }
+  }
+
+  /** Removals of one turn of the event loop go together: the units are the same, and a call costs more than an item. */
+  const remove = gathered<Item>((keys) => Promise.all(chunksOf(keys, MOST_AT_ONCE).map(removeAtOnce)))
+
   return {
     async add(placed) {
       const items = placed.map(({ laneId, delivery }) => itemOf(laneId, delivery))
@@ -135,16 +156,7 @@ export function deliveries(db: Database, table: string, clock: Clock, bell: Bell
       return outcome.found && deliveryOf(outcome.found)
     },
 
-    async remove(laneId, delivery) {
-      const giveUpAt = clock.now() + PATIENCE
-      for (;;)
-        try {
-          return void (await db.write(new DeleteItemCommand({ TableName: table, Key: keyIn(laneId, delivery) })))
-        } catch (error) {
-          // Gone is gone: it does no harm to remove it twice.
-          if (!(error instanceof Uncertain) || clock.now() >= giveUpAt) throw error
-        }
-    },
+    remove: (laneId, delivery) => remove(keyIn(laneId, delivery)),
 
     async isEmpty(laneId) {
       const { Items = [] } = await db.read(new QueryCommand({ ...range(laneId), Limit: 1, ProjectionExpression: 'sk' }))

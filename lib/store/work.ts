@@ -1,5 +1,5 @@
 import { DeleteItemCommand, QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
-import type { Clock, Instant } from '../domain/time.ts'
+import { isWithin, type Clock, type Instant } from '../domain/time.ts'
 import { attributesOf, numberIn, required, textIn, ttlOf } from './attributes.ts'
 import { boundedMap } from './bounded-map.ts'
 import { readBatch, Refused, settle, Uncertain, type Database, type Item } from './database.ts'
@@ -96,16 +96,23 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone, p
     attributesOf({ pk: `pending#${duty}#${partitionOf(laneId)}`, sk: laneId })
   const endOfMark = () => ttlOf(clock.now() + NOTED_FOR)
 
-  async function marksOf(works: readonly Work[], consistent: boolean): Promise<Map<string, Item>> {
-    const items = await readBatch(
-      db,
-      clock,
-      table,
-      works.map(({ laneId }) => keyOf(laneId)),
-      consistent,
-    )
-    const telling = items.filter((item) => !isAlone || textIn(item, 'heldBy') === processId)
-    return new Map(telling.map((item) => [required(textIn(item, 'pk'), 'pk').slice('work#'.length), item]))
+  /** What a mark tells. Where this process is alone, what another one has written is a dead one's, and tells nothing. */
+  function markOf(item: Item | undefined): Mark {
+    const told = (by: 'heldBy' | 'calledBy', name: string) =>
+      item && (!isAlone || textIn(item, by) === processId) ? (numberIn(item, name) ?? 0) : 0
+    return {
+      leaseUntil: told('heldBy', 'leaseUntil'),
+      nextDueAt: told('heldBy', 'nextDueAt'),
+      isFull: told('heldBy', 'isFull') === 1,
+      calledAt: told('calledBy', 'calledAt'),
+    }
+  }
+
+  async function marksOf(works: readonly Work[], consistent: boolean): Promise<(work: Work) => Mark> {
+    const keys = works.map(({ laneId }) => keyOf(laneId))
+    const items = await readBatch(db, clock, table, keys, consistent)
+    const marks = new Map(items.map((item) => [required(textIn(item, 'pk'), 'pk'), item]))
+    return ({ laneId }) => markOf(marks.get(`work#${laneId}`))
   }
 
   async function noteOne(work: Work, dueAt: Instant): Promise<void> {
@@ -167,10 +174,11 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone, p
     },
 
     async callFor(works, dueAt) {
-      const marks = await marksOf(works, true)
-      const unwatched = works.filter(({ laneId }) => !isWatched(marks.get(laneId), dueAt, clock.now()))
-      const isCalled = await Promise.all(unwatched.map(({ laneId }) => call(laneId)))
-      return unwatched.filter((_, index) => isCalled[index])
+      const markOf = await marksOf(works, true)
+      const now = clock.now()
+      const left = works.filter((work) => !isWatched(markOf(work), dueAt, now) && !isCalled(markOf(work), now))
+      const isOurs = await Promise.all(left.map(({ laneId }) => call(laneId)))
+      return left.filter((_, index) => isOurs[index])
     },
 
     async take(laneId, leaseId) {
@@ -245,9 +253,9 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone, p
     async left(duty) {
       const parts = Array.from({ length: PARTITIONS }, (_, part) => listOf(`pending#${duty}#${part}`))
       const works = (await Promise.all(parts)).flat().map((item): Work => workOf(duty, item))
-      const marks = await marksOf(works, false)
+      const markOf = await marksOf(works, false)
       const now = clock.now()
-      return works.filter(({ laneId }) => !isWatched(marks.get(laneId), Infinity, now))
+      return works.filter((work) => !isWatched(markOf(work), Infinity, now))
     },
   }
 
@@ -270,14 +278,20 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone, p
   }
 }
 
-/** Whether somebody looks at the lane, or will by itself in time for what is due at `dueAt`. */
-function isWatched(mark: Item | undefined, dueAt: Instant, now: Instant): boolean {
-  if (!mark) return false
-  const leaseUntil = numberIn(mark, 'leaseUntil') ?? 0
-  const nextDueAt = numberIn(mark, 'nextDueAt') ?? 0
-  if (leaseUntil > now + NEARLY_OVER) return true
-  return nextDueAt > now && (nextDueAt <= dueAt || numberIn(mark, 'isFull') === 1)
+/** What stands on the mark of a lane; 0 where it is silent. */
+interface Mark {
+  readonly leaseUntil: Instant
+  readonly nextDueAt: Instant
+  readonly isFull: boolean
+  readonly calledAt: Instant
 }
+
+/** Whether somebody looks at the lane, or will be back by itself in time for what is due at `dueAt`. */
+const isWatched = ({ leaseUntil, nextDueAt, isFull }: Mark, dueAt: Instant, now: Instant): boolean =>
+  leaseUntil > now + NEARLY_OVER || (nextDueAt > now && (nextDueAt <= dueAt || isFull))
+
+/** Whether somebody was called a moment ago, and has not come yet: who comes removes it when it goes. */
+const isCalled = ({ calledAt }: Mark, now: Instant): boolean => isWithin(calledAt, now, CALL_PATIENCE)
 
 const workOf = (duty: Work['duty'], item: Item): Work => ({
   duty,

@@ -59,7 +59,7 @@ describe('what a function is told', () => {
     ['Api', { CMQ_SECRET_ARN: '<KeyPair>', CMQ_PUSH_FUNCTION: '<Push>', CMQ_RELEASE_FUNCTION: '<ReleaseDelayed>' }],
     ['Push', wakeUps],
     ['ReleaseDelayed', { ...wakeUps, CMQ_PUSH_FUNCTION: '<Push>' }],
-    ['RetryDeliveries', { ...wakeUps, CMQ_PUSH_FUNCTION: '<Push>' }],
+    ['RetryDeliveries', { CMQ_PUSH_FUNCTION: '<Push>' }],
   ])('%s: its tables, whom it calls, and no setting that was not given', (name, others) => {
     const { Variables } = propertiesOf(name)['Environment']
     expect(Variables).toEqual({ POWERTOOLS_LOG_LEVEL: 'INFO', ...tables, ...others })
@@ -132,7 +132,7 @@ describe('what a function may do, and nothing else, nowhere else', () => {
       {
         '<Registry.Arn>': on('dynamodb', 'GetItem', 'UpdateItem', 'DeleteItem'),
         '<Messages.Arn>': on('dynamodb', 'PutItem'),
-        '<Deliveries.Arn>': on('dynamodb', 'Query', 'UpdateItem', 'DeleteItem'),
+        '<Deliveries.Arn>': on('dynamodb', 'Query', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'),
         '<Bodies.Arn>': on('dynamodb', 'BatchGetItem', 'BatchWriteItem'),
         '<Push.Arn>': start,
         ...wakeItself,

@@ -38,7 +38,8 @@ async function pushDuty({ laneId, within, name }: Work, worker: Worker): Promise
 
     tried(delivery, { outcome, milliseconds }, nextDueAt) {
       const next = nextDueAt === undefined ? {} : { nextDueAt: new Date(nextDueAt).toISOString() }
-      logger.info('attempt', {
+      const isNews = delivery.attempt === 0 && nextDueAt !== undefined
+      logger[isNews ? 'warn' : 'info']('attempt', {
         ...about(delivery),
         attempt: delivery.attempt + 1,
         status: outcome,
@@ -48,7 +49,13 @@ async function pushDuty({ laneId, within, name }: Work, worker: Worker): Promise
     },
 
     dropped(delivery, why) {
-      logger.warn('message dropped', { ...about(delivery), attempts: delivery.attempt, lastFailure: why })
+      logger.warn('message dropped', {
+        ...about(delivery),
+        strategy,
+        attempts: delivery.attempt,
+        publishedAt: new Date(delivery.publishedAt).toISOString(),
+        lastFailure: why,
+      })
     },
   }
 }

@@ -1,4 +1,5 @@
 import { SchedulerClient } from '@aws-sdk/client-scheduler'
+import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { runVariables } from '../lib/names.ts'
 import { poster, type Poster } from '../lib/push/post.ts'
 import { runner, type Runner } from '../lib/push/runner.ts'
@@ -35,6 +36,17 @@ export function createWorker(services: Services, { wake }: WakeUps, post?: Poste
   }
 }
 
+/** A schedule that cannot be made in time is left to the net, as the lane must not wait for it. */
+const newScheduler = () =>
+  new SchedulerClient({
+    maxAttempts: 2,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: 1_000,
+      requestTimeout: 3_000,
+      throwOnRequestTimeout: true,
+    }),
+  })
+
 let deployed: Worker | undefined
 
 /** The worker of a deployed function, made once per cold start: wake-ups call the function itself. */
@@ -46,7 +58,7 @@ export function deployedWorker({ invokedFunctionArn }: RunInvocation): Worker {
     roleArn: required(runVariables.scheduleRole),
     functionArn: invokedFunctionArn ?? '',
   }
-  deployed = createWorker(services, scheduledWakeUps(new SchedulerClient({}), target, services.clock))
+  deployed = createWorker(services, scheduledWakeUps(newScheduler(), target, services.clock))
   return deployed
 }
 

@@ -16,8 +16,8 @@ const TIMEOUT = 3_000
 
 /**
  * Starts by asynchronous invocations of the function that has the duty. It is one request, signed and sent by
- * the SDK's own parts: Lambda's own client would make every function's bundle a fifth larger.
- * It also passes on the trace that Lambda knows loops by, and a runner that goes on in a successor is meant to.
+ * the SDK's own parts: Lambda's own client would make every function's bundle a fifth larger. The
+ * trace by which Lambda recognises loops is not passed on: a runner goes on in its successor on purpose.
  */
 export function lambdaStart(
   functionNames: Readonly<Record<Work['duty'], string | undefined>>,

@@ -37,10 +37,9 @@ const AGAIN = 1
 
 /** How the delayed publications of a topic are released; undefined when it is gone, and what it holds with it. */
 async function releaseDuty({ laneId, within, name }: Work, worker: Worker): Promise<Duty | undefined> {
-  const topic = await worker.topics.get(within, name).catch((error: unknown) => {
-    if (error instanceof CmqError && error.failure === 'topicNotFound') return undefined
-    throw error
-  })
+  const recent = await worker.topics.get(within, name).catch(nothing)
+  // What is kept may be an earlier one of this name.
+  const topic = recent?.id === laneId ? recent : await worker.topics.read(within, name).catch(nothing)
   if (topic?.id !== laneId) return undefined
 
   return {
@@ -60,6 +59,11 @@ async function releaseDuty({ laneId, within, name }: Work, worker: Worker): Prom
   }
 }
 
+/** What a refusal comes to: that there is no such topic. */
+function nothing(error: unknown): undefined {
+  if (!(error instanceof CmqError)) throw error
+}
+
 async function release(topic: Topic, delivery: Delivery, worker: Worker): Promise<Attempt> {
   const { bodies, subscriptions, fanOut, clock } = worker
   const startedAt = clock.now()
@@ -68,7 +72,7 @@ async function release(topic: Topic, delivery: Delivery, worker: Worker): Promis
   if (text === undefined) return ended({ isDelivered: false, isHopeless: true, outcome: 'body missing' })
   const chosen = choosing(await subscriptions.of(topic.id), topic.filterType, delivery.labels)
   try {
-    if (chosen.length > 0) await fanOut.copy(chosen, [{ id: delivery.id, text }], delivery.labels)
+    if (chosen.length > 0) await fanOut.copy(chosen, [{ id: delivery.id, text }], delivery.labels, delivery.publishedAt)
     return ended({ isDelivered: true, outcome: chosen.length === 0 ? 'nobody wants it' : 'published' })
   } catch (error) {
     logger.error('a delayed message could not be published yet', { error, topic: topic.name, messageId: delivery.id })

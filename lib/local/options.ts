@@ -25,7 +25,7 @@ export const usage = `npm start -- [options]
   --data DIR       where messages are kept (.cmq)
   --memory         keep nothing: everything is gone with the server
   --dynamodb URL   use this DynamoDB instead of the embedded one
-  --verbose        log a line for each request
+  --verbose        log a line for each request and each attempt of a push
   --help           this text
 
 CMQ_SECRET_ID and CMQ_SECRET_KEY set the key pair; without them it is one that everybody knows, for this machine alone.`

@@ -9,6 +9,25 @@ export type Lookup = (
   answer: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void
 
+/**
+ * One lookup of a name at a time, whoever waits for it. The operating system's resolver works on two slow names at once,
+ * and everything else of the process, so one name that does not answer must not be asked for again and again.
+ */
+export function shared(lookup: Lookup): Lookup {
+  const waiting = new Map<string, Parameters<Lookup>[2][]>()
+  return (name, options, answer) => {
+    const key = `${name} ${options.family ?? 0}`
+    const others = waiting.get(key)
+    if (others) return void others.push(answer)
+    const all = [answer]
+    waiting.set(key, all)
+    lookup(name, options, (error, addresses) => {
+      waiting.delete(key)
+      for (const one of all) one(error, addresses)
+    })
+  }
+}
+
 /** The code of the error for an address that must not be connected to. */
 export const ADDRESS_REFUSED = 'address refused'
 

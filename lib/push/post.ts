@@ -4,7 +4,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import { isIP } from 'node:net'
 import type { Targets } from './addresses.ts'
 import { hostOf } from './endpoint.ts'
-import { ADDRESS_REFUSED, guarded, type Lookup } from './guard.ts'
+import { ADDRESS_REFUSED, guarded, shared, type Lookup } from './guard.ts'
 import { CONNECTION_STALE, outcomeOf, type Content, send } from './send.ts'
 
 /** How one attempt at a subscriber went. */
@@ -46,7 +46,7 @@ const ADDRESS_TIME = 2_000
 /** Posts to web servers, over connections that it keeps for a while. None of them leads where `targets` does not allow. */
 export function poster(options: PosterOptions): Poster {
   const { targets, timeout = 15_000, lookup = systemLookup, maxSockets = 100 } = options
-  const agents = newAgents(guarded(lookup, targets), maxSockets)
+  const agents = newAgents(guarded(shared(lookup), targets), maxSockets)
   const patience = Math.min(timeout, LONGEST_DRAIN)
   const underWay = new Set<AbortController>()
   let isClosed = false

@@ -64,8 +64,9 @@ export function runner(stores: RunnerStores): Runner {
       const rest = await shift
         .workThrough()
         .then(async (rest) => {
-          if (rest.nextDueAt !== undefined) await stores.wake(work, rest.nextDueAt)
+          // Let go first: nobody else can work through the lane while a wake-up is slow to make.
           await lease.letGo(rest)
+          if (rest.nextDueAt !== undefined) await stores.wake(work, rest.nextDueAt)
           return rest
         })
         .catch(async (error: unknown) => {

@@ -1,5 +1,6 @@
 import { firstTriesAfter, firstTriesAtFirst, isFirstTry, plan, type Plan } from '../domain/window.ts'
 import type { Delivery } from '../domain/delivery.ts'
+import { escapedBytes } from '../domain/message.ts'
 import type { Clock, Instant } from '../domain/time.ts'
 import type { Bell } from '../store/bell.ts'
 import type { Deliveries } from '../store/deliveries.ts'
@@ -52,6 +53,19 @@ const LOOK_EVERY = 1_000
 /** Most deliveries that one look reads. */
 const MOST_READ = 1_000
 
+/** Bytes of bodies that are under way at once; one always is, however large. */
+const MOST_BYTES = 32 * 1024 * 1024
+
+/** The first of them whose bodies fit into memory beside those that are under way. */
+function within(deliveries: readonly Delivery[], underWay: readonly Delivery[]): readonly Delivery[] {
+  let bytes = underWay.reduce((sum, { body }) => sum + escapedBytes(body), 0)
+  const tooMany = deliveries.findIndex(({ body }, index) => {
+    bytes += escapedBytes(body)
+    return bytes > MOST_BYTES && underWay.length + index > 0
+  })
+  return tooMany < 0 ? deliveries : deliveries.slice(0, tooMany)
+}
+
 /** A shift that has done nothing yet. `dutyNow` is asked every round; `count` is told what became of each try. */
 export function newShift(
   { deliveries, bell, clock }: ShiftStores,
@@ -66,6 +80,8 @@ export function newShift(
   let allowed: number | undefined
   let nextLookAt: Instant | undefined
   let isGone = false
+  /** Whether something may not begin yet that is due: the lease is short, or what is under way is large. */
+  let isHeldUp = false
   let failure: { readonly error: unknown } | undefined
   /** Ends the pause between two rounds. */
   let pause = new AbortController()
@@ -101,7 +117,8 @@ export function newShift(
     if (begin.length > 0 || room === 0) return false
     // Those under way are read again each time, so not for every one that ends.
     const isShort = !hand.isAllKnown() && !hand.waiting().some(isFirstTry) && hand.underWay().length <= room
-    return isShort || clock.now() >= nextLookAt
+    // A clock that has stepped back must not keep anybody from looking.
+    return isShort || clock.now() >= nextLookAt || nextLookAt > clock.now() + LOOK_EVERY
   }
 
   async function look({ limits }: Duty, { room }: Plan): Promise<void> {
@@ -118,7 +135,9 @@ export function newShift(
       await look(duty, next)
       next = planOf(duty)
     }
-    if (lease.allowsAttempt()) for (const delivery of next.begin) begin(duty, delivery)
+    const beginning = lease.allowsAttempt() ? within(next.begin, hand.underWay()) : []
+    for (const delivery of beginning) begin(duty, delivery)
+    isHeldUp = beginning.length < next.begin.length
     return next
   }
 
@@ -133,8 +152,6 @@ export function newShift(
   /** Waits until a try ends, something is due, somebody rings, or it is time to look again. */
   async function rest(next: Plan | undefined): Promise<void> {
     const now = clock.now()
-    // What may not begin under this lease is waited for like the rest of the world.
-    const isHeldUp = next !== undefined && next.begin.length > 0 && !lease.allowsAttempt()
     const dueAt = isHeldUp ? Infinity : (next?.nextDueAt ?? Infinity)
     const lookAt = next && next.room > 0 && !isHeldUp ? (nextLookAt ?? now) : Infinity
     const until = Math.min(dueAt, lookAt, now + LOOK_EVERY)

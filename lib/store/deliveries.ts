@@ -4,6 +4,7 @@ import { after, type Clock } from '../domain/time.ts'
 import { TOPIC_RETENTION } from '../domain/topic.ts'
 import type { Bell } from './bell.ts'
 import { gathered } from './gathered.ts'
+import { newKept } from './kept.ts'
 import { attributesOf, endOf, numberIn, required, textIn, textsIn, ttlOf, writeTexts } from './attributes.ts'
 import {
   chunksOf,
@@ -55,10 +56,16 @@ export interface FirstDeliveries {
 const KEPT = 86_400_000
 
 /** Nobody counts further: a subscription with so many is in trouble, however many they are. */
-export const COUNTED = 50_000
+export const COUNTED = 10_000
+
+/** A count of more than so many is kept for so many milliseconds: it reads what it counts. */
+const CHEAP = 1_000
+const COUNT_KEPT = 5_000
 
 /** The deliveries of a table. */
 export function deliveries(db: Database, table: string, clock: Clock, bell: Bell): Deliveries {
+  const counts = newKept<number>(clock, COUNT_KEPT, 1_000)
+
   const keyIn = (laneId: string, delivery: Delivery) => attributesOf({ pk: laneId, sk: sortKeyOf(delivery) })
 
   /** Nothing older is still there. */
@@ -114,7 +121,7 @@ export function deliveries(db: Database, table: string, clock: Clock, bell: Bell
   }
 
   /** Removals of one turn of the event loop go together: the units are the same, and a call costs more than an item. */
-  const remove = gathered<Item>((keys) => Promise.all(chunksOf(keys, MOST_AT_ONCE).map(removeAtOnce)))
+  const remove = gathered<Item>(MOST_AT_ONCE, ({ pk, sk }) => `${pk?.S} ${sk?.S}`, removeAtOnce)
 
   return {
     async add(placed) {
@@ -164,23 +171,29 @@ export function deliveries(db: Database, table: string, clock: Clock, bell: Bell
     },
 
     async count(laneId) {
-      // What has ended and waits to be dropped is nobody's message any more.
-      const alive = keyAt(after(clock.now(), -TOPIC_RETENTION) + 1)
-      let count = 0
-      let start: Item | undefined
-      do {
-        const { Count = 0, LastEvaluatedKey } = await db.read(
-          new QueryCommand({
-            ...range(laneId, alive),
-            Select: 'COUNT',
-            ...(start ? { ExclusiveStartKey: start } : {}),
-          }),
-        )
-        count += Count
-        start = LastEvaluatedKey
-      } while (start && count < COUNTED)
-      return Math.min(count, COUNTED)
+      const found = await counts.get(laneId, () => count(laneId))
+      if (found <= CHEAP) counts.forget(laneId)
+      return found
     },
+  }
+
+  async function count(laneId: string): Promise<number> {
+    // What has ended and waits to be dropped is nobody's message any more.
+    const alive = keyAt(after(clock.now(), -TOPIC_RETENTION) + 1)
+    let count = 0
+    let start: Item | undefined
+    do {
+      const { Count = 0, LastEvaluatedKey } = await db.read(
+        new QueryCommand({
+          ...range(laneId, alive),
+          Select: 'COUNT',
+          ...(start ? { ExclusiveStartKey: start } : {}),
+        }),
+      )
+      count += Count
+      start = LastEvaluatedKey
+    } while (start && count < COUNTED)
+    return Math.min(count, COUNTED)
   }
 }
 

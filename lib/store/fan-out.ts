@@ -2,10 +2,11 @@ import type { Ids } from '../domain/ids.ts'
 import { CmqError } from '../domain/errors.ts'
 import { newDelivery } from '../domain/delivery.ts'
 import type { Body } from '../domain/message.ts'
-import { queueLimits, type Queue } from '../domain/queue.ts'
+import type { Queue } from '../domain/queue.ts'
 import type { Labels, Subscription } from '../domain/subscription.ts'
 import { after, type Clock, type Instant, type Seconds } from '../domain/time.ts'
 import { TOPIC_RETENTION, type Topic } from '../domain/topic.ts'
+import { required } from './attributes.ts'
 import type { Bodies } from './bodies.ts'
 import type { Deliveries, PlacedDelivery } from './deliveries.ts'
 import type { Messages, Report } from './messages.ts'
@@ -23,9 +24,15 @@ export interface Published {
 export interface FanOut {
   /**
    * Stores a message in each queue and a delivery for each web server. When it returns, every copy is durable; a copy for
-   * a queue that is missing, or too small for the message, is a delivery too. A body is stored once for all.
+   * a queue that is missing, too small for the message, or asked for too much, is a delivery too. A body is stored once for
+   * all. `publishedAt` is the deliveries' place, so that those of a repeated call are the same.
    */
-  copy(subscriptions: readonly Subscription[], messages: readonly Published[], labels: Labels): Promise<void>
+  copy(
+    subscriptions: readonly Subscription[],
+    messages: readonly Published[],
+    labels: Labels,
+    publishedAt?: Instant,
+  ): Promise<void>
   /** Stores messages that are to be published after a delay. */
   delay(topic: Topic, messages: readonly Published[], labels: Labels, delaySeconds: Seconds): Promise<void>
 }
@@ -79,7 +86,7 @@ export function fanOut(stores: FanOutStores): FanOut {
     }
   }
 
-  /** Puts the shares into their queues. Returns those whose queue was gone meanwhile. */
+  /** Puts the shares into their queues. Returns those whose queue is gone, or did not take all of it in time. */
   async function fill(shares: readonly Share[]): Promise<readonly Left[]> {
     if (shares.length === 0) return []
     const parcels = shares.map(({ queue, stored }) => ({ queue, bodies: stored.map(({ body }) => body) }))
@@ -101,17 +108,19 @@ export function fanOut(stores: FanOutStores): FanOut {
     await Promise.all(called.map((work) => stores.start(work).catch(notStarted([work]))))
   }
 
-  async function deliver(left: readonly Left[], labels: Labels): Promise<void> {
-    const now = clock.now()
+  async function deliver(left: readonly Left[], labels: Labels, publishedAt: Instant): Promise<void> {
     const placed = left.flatMap(({ subscription, stored }) =>
-      stored.map(({ id, body }) => ({ laneId: subscription.id, delivery: newDelivery({ id, labels, body }, now) })),
+      stored.map(({ id, body }) => ({
+        laneId: subscription.id,
+        delivery: newDelivery({ id, labels, body }, publishedAt),
+      })),
     )
     const works = left.map(({ subscription }) => pushOf(subscription))
-    await place(works, placed, now)
+    await place(works, placed, publishedAt)
   }
 
   return {
-    async copy(subscriptions, published, labels) {
+    async copy(subscriptions, published, labels, publishedAt) {
       const targets = await Promise.all(subscriptions.map(targetOf))
       const now = clock.now()
       const bodiesEnd = Math.max(
@@ -120,14 +129,15 @@ export function fanOut(stores: FanOutStores): FanOut {
       )
       const texts = published.map(({ text }) => text)
       const storedBodies = await bodies.store(texts, bodiesEnd)
-      const stored = published.flatMap((message, index) => {
-        const body = storedBodies[index]
-        return body ? [{ ...message, body }] : []
-      })
+      const stored = published.map((message, index) => ({ ...message, body: required(storedBodies[index], 'body') }))
       const shares = targets.flatMap((target) => shareOf(target, stored))
       const left = targets.flatMap((target) => leftOf(target, stored))
-      const [unsent] = await Promise.all([fill(shares), deliver(left, labels)])
-      await deliver(unsent, labels)
+      const place = publishedAt ?? clock.now()
+      // Both are waited for, whatever becomes of either: nothing may go on behind the answer.
+      const [filled, delivered] = await Promise.allSettled([fill(shares), deliver(left, labels, place)])
+      if (filled.status === 'rejected') throw filled.reason
+      if (delivered.status === 'rejected') throw delivered.reason
+      await deliver(filled.value, labels, place)
     },
 
     async delay(topic, published, labels, delaySeconds) {
@@ -135,13 +145,13 @@ export function fanOut(stores: FanOutStores): FanOut {
       const dueAt = after(now, delaySeconds)
       const stored = await bodies.store(
         published.map(({ text }) => text),
-        // Into which queues they will go, and how long these keep them, shows only then.
-        bodiesEndAt(queueLimits.msgRetentionSeconds.max, dueAt),
+        // What is released is stored anew, for as long as its copies need it.
+        after(dueAt, TOPIC_RETENTION),
       )
-      const placed = published.flatMap(({ id }, index) => {
-        const body = stored[index]
-        return body ? [{ laneId: topic.id, delivery: newDelivery({ id, labels, body }, dueAt) }] : []
-      })
+      const placed = published.map(({ id }, index) => ({
+        laneId: topic.id,
+        delivery: newDelivery({ id, labels, body: required(stored[index], 'body') }, dueAt),
+      }))
       await place([releaseOf(topic)], placed, dueAt)
     },
   }

@@ -17,7 +17,10 @@ import { sender, type Parcel } from './send.ts'
 export interface Messages {
   /** Stores the bodies as one message each, in order, and returns their ids. All of them, or an error. */
   send(queue: Queue, texts: readonly string[], delaySeconds: Seconds): Promise<readonly string[]>
-  /** Sends bodies that are stored already, to many queues at once. For each its messages' ids; undefined where it is gone. */
+  /**
+   * Sends bodies that are stored already, to many queues at once. For each its messages' ids; undefined where it is gone, or
+   * did not take all of them in time.
+   */
   post(parcels: readonly Parcel[], delaySeconds: Seconds): Promise<readonly (readonly string[] | undefined)[]>
   /** Takes up to `count` messages, the first in order; waits for one until `until`, or until the signal is aborted. */
   receive(queue: Queue, want: Want): Promise<readonly Received[]>

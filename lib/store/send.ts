@@ -33,18 +33,22 @@ export function sender(shared: Shared): Pick<Messages, 'send' | 'post'> {
     const giveUpAt = clock.now() + PATIENCE
 
     for (let open = sendings, backOff = 25; ; backOff = Math.min(2 * backOff, 1_000)) {
-      const now = clock.now()
-      const batches = open.map((one) => one.next(now))
-      const written = await lane.put(batches.flatMap(({ partition, messages }) => placed(partition, messages)))
-      const isInTime = clock.now() - now <= SLOWEST_PUT
-      for (const batch of batches) batch.confirm(isInTime ? written : new Set())
+      // In turns, each with a time of its own: what waits for a socket for long counts as not done.
+      for (const turn of turnsOf(open)) await putAll(turn)
       open = open.filter((one) => !one.isDone())
-      if (open.length === 0) return sendings.map((one) => one.ids())
-      if (clock.now() >= giveUpAt) throw new Error('the messages could not be sent in time')
+      if (open.length === 0 || clock.now() >= giveUpAt) return sendings.map((one) => one.ids())
       await clock.sleep(random() * backOff)
       await Promise.all(open.map((one) => one.refresh()))
       open = open.filter((one) => !one.isDone())
     }
+  }
+
+  async function putAll(sendings: readonly Sending[]): Promise<void> {
+    const now = clock.now()
+    const batches = sendings.map((one) => one.next(now))
+    const written = await lane.put(batches.flatMap(({ partition, messages }) => placed(partition, messages)))
+    const isInTime = clock.now() - now <= SLOWEST_PUT
+    for (const batch of batches) batch.confirm(isInTime ? written : new Set())
   }
 
   return {
@@ -53,10 +57,31 @@ export function sender(shared: Shared): Pick<Messages, 'send' | 'post'> {
     async send(queue, texts, delaySeconds) {
       const endAt = bodiesEndAt(queue.attributes.msgRetentionSeconds, clock.now())
       const [ids] = await post([{ queue, bodies: await bodies.store(texts, endAt) }], delaySeconds)
-      if (!ids) throw new CmqError('queueNotFound')
-      return ids
+      if (ids) return ids
+      await shared.queues.get(queue.account, queue.name)
+      throw new Error('the messages could not be sent in time')
     },
   }
+}
+
+type Sending = ReturnType<typeof sending>
+
+/** Messages that are put at once: some twenty calls. */
+const TURN = 400
+
+/** The parcels in turns of about so many messages. */
+function turnsOf(sendings: readonly Sending[]): readonly (readonly Sending[])[] {
+  const turns: Sending[][] = []
+  let size = Infinity
+  for (const one of sendings) {
+    if (size + one.left() > TURN) {
+      turns.push([])
+      size = 0
+    }
+    turns.at(-1)?.push(one)
+    size += one.left()
+  }
+  return turns
 }
 
 /** The way of one parcel: batch after batch, until each of its bodies is confirmed to be in the queue. */
@@ -100,9 +125,12 @@ function sending({ queues, shards, bell, ids, random }: Shared, { queue, bodies 
       })
     },
 
+    /** How many are not confirmed yet. */
+    left: () => bodies.length - sent.size,
+
     isDone: () => current === undefined || sent.size === bodies.length,
 
-    /** Undefined where the queue was gone before all of it was in. */
+    /** Undefined where not all of it could be put in: the queue is gone, or was asked for too much for too long. */
     ids: () => (sent.size === bodies.length ? bodies.map((_, index) => sent.get(index) ?? '') : undefined),
   }
 }

@@ -2,7 +2,7 @@ import { DeleteItemCommand, QueryCommand, UpdateItemCommand } from '@aws-sdk/cli
 import { isWithin, type Clock, type Instant } from '../domain/time.ts'
 import { attributesOf, numberIn, required, textIn, ttlOf } from './attributes.ts'
 import { boundedMap } from './bounded-map.ts'
-import { readBatch, Refused, settle, Uncertain, type Database, type Item } from './database.ts'
+import { readBatch, Refused, settle, Throttled, Uncertain, type Database, type Item } from './database.ts'
 
 /** A lane of deliveries that somebody has to work through: `push` a subscription's, `release` a topic's publications. */
 export interface Work {
@@ -159,7 +159,7 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone, p
     } catch (error) {
       if (error instanceof Refused) return false
       // Called once too often does no harm: the lease lets one of them work.
-      if (error instanceof Uncertain) return true
+      if (error instanceof Uncertain || error instanceof Throttled) return true
       throw error
     }
   }

@@ -351,6 +351,19 @@ describe('given a wait that is too long for a run', () => {
     },
   )
 
+  it('when its wake-up is slow to make, then another run works through the lane meanwhile', async () => {
+    const world = await live(failing)
+    await world.subscribe()
+    world.luck.schedules = 'hanging'
+    await world.publish('slow')
+    await world.clock.advance(130_000)
+    expect(world.running).toBe(1)
+    world.answer = ({ text }) => ({ status: text === 'slow' ? 500 : 200 })
+    await world.publish('quick')
+    await world.clock.advance(10)
+    expect(delivered(world)).toEqual(['quick'])
+  })
+
   it('when a full window rests, then publishers start nothing; when it is due, all of it is tried at once', async () => {
     const world = await live(failing)
     const subscription = await world.subscribe()

@@ -193,6 +193,17 @@ describe('given a lane of a subscriber that is well', () => {
     expect([result.rest, looks()]).toEqual([{ isFull: false }, 1])
   })
 
+  it('when bodies are large, then no more than 32 MB of them are under way at once, and one always is', async () => {
+    const { clock, shift, tries, one, add, left } = await given({ taking: 1_000 })
+    const large = (megabytes: number) =>
+      one(-1, { body: { bodyId: 'b', chunks: 9, escapedBytes: megabytes * 1024 * 1024 } })
+    await add(...many(20, () => large(4)), large(40), large(40))
+    working(shift)
+    await clock.advance(10_000)
+    expect(waves(tries).map(([, size]) => size)).toEqual([8, 8, 4, 1, 1])
+    expect(await left()).toEqual([])
+  })
+
   it('when it takes long to answer, then what others publish meanwhile begins within a second', async () => {
     const { clock, now, shift, tries, one, add } = await given({ taking: 15_000 })
     await add(one())
@@ -530,13 +541,29 @@ describe('given a store that fails', () => {
     expect(await left()).toHaveLength(2)
   })
 
-  it('when what came of a try cannot be stored, then that is thrown, and the delivery is still there', async () => {
-    const decide = ({ command }: SeenCall) => (command === 'UpdateItemCommand' ? 'throttled' : undefined)
-    const { clock, shift, one, add, left } = await given({ fate: () => 1, decide })
+  it('when what came of a try cannot be stored for half a minute, then it is kept in hand, and stored then', async () => {
+    let isBroken = true
+    const decide = ({ command }: SeenCall) => (isBroken && command === 'UpdateItemCommand' ? 'throttled' : undefined)
+    const { clock, shift, tries, one, add, left } = await given({ fate: () => 50, decide })
     await add(one())
     const result = working(shift)
-    await clock.advance(20_000)
+    await clock.advance(30_000)
+    expect([tries.length, result]).toEqual([1, {}])
+    isBroken = false
+    await clock.advance(3_000)
+    expect(await left()).toMatchObject([{ attempt: 1 }])
+    await clock.advance(50_000)
+    expect(tries).toHaveLength(2)
+  })
+
+  it('when what came of a try cannot be stored at all, then that is thrown in the end, and the delivery is still there', async () => {
+    const decide = ({ command }: SeenCall) => (command === 'UpdateItemCommand' ? 'throttled' : undefined)
+    const { clock, shift, tries, one, add, left } = await given({ fate: () => 1, decide })
+    await add(one())
+    const result = working(shift)
+    await clock.advance(80_000)
     expect(result.error).toMatchObject({ message: 'too much' })
+    expect(tries).toHaveLength(1)
     expect(await left()).toMatchObject([{ attempt: 0 }])
   })
 

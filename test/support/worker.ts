@@ -102,7 +102,7 @@ export interface World {
   readonly starts: Work[]
   readonly schedules: Schedule[]
   /** What invocations and schedules come to. */
-  luck: { starts: 'made' | 'lost' | 'refused'; schedules: 'made' | 'lost' | 'refused' }
+  luck: { starts: 'made' | 'lost' | 'refused'; schedules: 'made' | 'lost' | 'refused' | 'hanging' }
   /** Runs that have not ended. */
   readonly running: number
   /** What runs failed with. */
@@ -194,6 +194,7 @@ export async function newWorld(endpoint: string, options: WorldOptions = {}): Pr
 
   const scheduler = {
     send: async ({ input }: CreateScheduleCommand): Promise<unknown> => {
+      if (world.luck.schedules === 'hanging') return never()
       if (world.luck.schedules === 'refused') throw new Error('the schedule was refused')
       const { Name: name = '', ScheduleExpression = '', Target } = input
       const at = Date.parse(`${ScheduleExpression.slice('at('.length, -1)}Z`)

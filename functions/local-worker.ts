@@ -14,9 +14,12 @@ import { createWorker } from './worker.ts'
 /** What EventBridge and asynchronous invocations are in the cloud: runs in this process, by calls and timers. */
 export interface LocalWorker {
   readonly services: Services
-  /** Lets go of everything, and has run when all runs have ended. */
+  /** Lets go of everything, and waits for all runs to end, but not for long. */
   end(): Promise<void>
 }
+
+/** How long the end of runs is waited for, in milliseconds. */
+const PATIENCE = 800
 
 /** How often what was left behind is looked for, in milliseconds: looking costs nothing here. */
 const NET_EVERY = 10_000
@@ -63,7 +66,10 @@ export function localWorker(make: (start: Start) => Services): LocalWorker {
     async end() {
       ended.abort()
       worker.poster.close()
-      await Promise.all(running)
+      // A store that does not answer keeps nobody from ending: what is not let go of now is free after a restart.
+      const late = new AbortController()
+      await Promise.race([Promise.all(running), clock.sleep(PATIENCE, late.signal)])
+      late.abort()
     },
   }
 }

@@ -23,11 +23,15 @@ export const handler = runHandler('release-delayed', deployedWorker, async ({ wo
   return { topics: works.length, released }
 })
 
-async function leftBehind({ workList, deliveries }: Worker): Promise<readonly Work[]> {
+async function leftBehind({ workList, deliveries, clock }: Worker): Promise<readonly Work[]> {
   const works = await workList.left('release')
-  const isEmpty = await Promise.all(works.map(({ laneId }) => deliveries.isEmpty(laneId)))
-  return works.filter((_, index) => !isEmpty[index])
+  const by = clock.now() + BEAT
+  const hasDue = await Promise.all(works.map(({ laneId }) => deliveries.hasDue(laneId, by)))
+  return works.filter((_, index) => hasDue[index])
 }
+
+/** What is due until the next beat is not left for it, in milliseconds. */
+const BEAT = 60_000
 
 /** Publications at once, of one topic: each may be as many writes as there are subscriptions. */
 const AT_ONCE = 16

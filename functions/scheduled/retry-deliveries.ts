@@ -3,6 +3,9 @@ import { logger } from '../logger.ts'
 import { runHandler } from '../run-handler.ts'
 import { deployedServices } from '../services.ts'
 
+/** What is due until the next beat is not left for it, in milliseconds. */
+const BEAT = 60_000
+
 /** Subscriptions that are asked after at once. */
 const AT_ONCE = 32
 
@@ -13,12 +16,12 @@ const AT_ONCE = 32
 export const handler = runHandler(
   'retry-deliveries',
   deployedServices,
-  async (_event, { workList, deliveries, start }) => {
+  async (_event, { workList, deliveries, start, clock }) => {
     const left = await workList.left('push')
     let started = 0
     const ask = async (work: Work) => {
       try {
-        if (await deliveries.isEmpty(work.laneId)) return
+        if (!(await deliveries.hasDue(work.laneId, clock.now() + BEAT))) return
         await start(work)
         started++
       } catch (error) {

@@ -1,6 +1,6 @@
 import { DeleteItemCommand, PutItemCommand, QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import type { Delivery } from '../domain/delivery.ts'
-import { after, type Clock } from '../domain/time.ts'
+import { after, type Clock, type Instant } from '../domain/time.ts'
 import { TOPIC_RETENTION } from '../domain/topic.ts'
 import type { Bell } from './bell.ts'
 import { gathered } from './gathered.ts'
@@ -36,6 +36,8 @@ export interface Deliveries {
   remove(laneId: string, delivery: Delivery): Promise<void>
   /** Whether the lane holds anything; eventually consistent. */
   isEmpty(laneId: string): Promise<boolean>
+  /** Whether one of the first of the lane is due by then; eventually consistent. */
+  hasDue(laneId: string, by: Instant): Promise<boolean>
   /** How many there are whose day is not over, up to `COUNTED`. */
   count(laneId: string): Promise<number>
 }
@@ -57,6 +59,9 @@ const KEPT = 86_400_000
 
 /** Nobody counts further: a subscription with so many is in trouble, however many they are. */
 export const COUNTED = 10_000
+
+/** So many are looked at for one that is due: more than there are failing ones in a window, behind which a new one lies. */
+const FIRST = 32
 
 /** A count of more than so many is kept for so many milliseconds: it reads what it counts. */
 const CHEAP = 1_000
@@ -164,6 +169,13 @@ export function deliveries(db: Database, table: string, clock: Clock, bell: Bell
     },
 
     remove: (laneId, delivery) => remove(keyIn(laneId, delivery)),
+
+    async hasDue(laneId, by) {
+      const { Items = [] } = await db.read(
+        new QueryCommand({ ...range(laneId), Limit: FIRST, ProjectionExpression: 'dueAt' }),
+      )
+      return Items.some((item) => required(numberIn(item, 'dueAt'), 'dueAt') <= by)
+    },
 
     async isEmpty(laneId) {
       const { Items = [] } = await db.read(new QueryCommand({ ...range(laneId), Limit: 1, ProjectionExpression: 'sk' }))

@@ -56,7 +56,7 @@ export interface WorkList {
   /** Makes the lease hold longer; undefined when it is not the newest any more. */
   renew(laneId: string, lease: WorkLease): Promise<WorkLease | undefined>
   letGo(laneId: string, lease: WorkLease, rest: Rest): Promise<void>
-  /** All lanes that may hold something and that nobody works through, or will in time by itself. */
+  /** All lanes that may hold something and that nobody works through: what is due there would wait, unless a window rests. */
   left(duty: Work['duty']): Promise<readonly Work[]>
 }
 
@@ -68,6 +68,9 @@ export const NEARLY_OVER = 2_000
 
 /** Who was called may take this long to come before somebody else is. */
 const CALL_PATIENCE = 2_000
+
+/** What is due so early is in time for nobody who comes back later. */
+const NEVER = -Infinity
 
 const PARTITIONS = 16
 
@@ -255,7 +258,7 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone, p
       const works = (await Promise.all(parts)).flat().map((item): Work => workOf(duty, item))
       const markOf = await marksOf(works, false)
       const now = clock.now()
-      return works.filter((work) => !isWatched(markOf(work), Infinity, now))
+      return works.filter((work) => !isWatched(markOf(work), NEVER, now))
     },
   }
 

@@ -237,7 +237,7 @@ describe.concurrent('given a server with a key pair of its own', () => {
     await stop(server)
     expect(server.output[3]).toBe(`CMQ listening on ${server.url}`)
     // The three calls are logged, so that it is known that the log does not show the pair either.
-    expect(server.output).toHaveLength(7)
+    expect(server.output.filter((line) => line.includes('"message":"request"'))).toHaveLength(3)
     const shown = server.output.join('\n')
     for (const secret of Object.values({ ...own, ...defaultPair })) expect(shown).not.toContain(secret)
   })

@@ -308,7 +308,6 @@ function inflict(client: Client, clock: Clock, life: Life, draw: () => Trouble |
         if (kind === 'crash after') life.die()
         if (kind === 'slow' || kind === 'lost after') await clock.sleep(lasting)
         await life.goOn()
-        // eslint-disable-next-line no-unsafe-finally -- whatever came of it, its answer is lost
         if (kind === 'lost after') throw timeout()
       }
     },

@@ -94,23 +94,25 @@ describe('given lanes that were left behind', () => {
 })
 
 describe('given lanes that somebody looks after, or that hold nothing', () => {
-  it('when the net is cast, then nothing is started for them', async () => {
+  it('when the net is cast, then nothing is started for them, but for what is due before anybody is back', async () => {
     const world = await given()
     const { workList } = world.admin.services
     const { services } = await world.process()
-    await leave(world, 'held', 'resting', 'full', 'left')
+    await leave(world, 'held', 'due', 'full', 'left')
     await workList.note([workOf('empty')], world.clock.now())
     await services.workList.take('held', 'lease')
     const nextDueAt = world.clock.now() + 500_000
     for (const [laneId, isFull] of [
+      ['due', false],
       ['resting', false],
       ['full', true],
     ] as const) {
       const lease = await services.workList.take(laneId, 'lease')
       if ('leaseId' in lease) await services.workList.letGo(laneId, lease, { isFull, nextDueAt })
     }
+    await workList.note([workOf('resting')], nextDueAt)
     await cast(world)
-    expect(started(world)).toEqual(['left'])
+    expect(started(world)).toEqual(['due', 'left'])
   })
 
   it('when who looked after them does not come, then they are started within a beat', async () => {

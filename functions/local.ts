@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { CmqError } from '../lib/domain/errors.ts'
+import { isSecretId } from '../lib/domain/key.ts'
 import { originFrom, type Origin } from '../lib/first-pair.ts'
 import { ownDirectory } from '../lib/local/data-directory.ts'
 import { startEngine } from '../lib/local/engine.ts'
@@ -45,6 +46,7 @@ async function main(): Promise<void> {
   const settings = settingsOf(process.env)
   if (!settings.anySecretId && !options.secretId.startsWith('AKID'))
     throw new LocalError('CMQ_SECRET_ID must begin with AKID, or CMQ_ANY_SECRET_ID must be on')
+  if (!isSecretId(options.secretId)) throw new LocalError('CMQ_SECRET_ID must have at most 128 characters')
   if (!options.verbose) logger.setLogLevel('WARN')
 
   const parts: Parts = []
@@ -68,7 +70,9 @@ async function main(): Promise<void> {
     parts.push({ end: gateway.close })
     console.log(`${howToCall(gateway.url, options)}\nCMQ listening on ${gateway.url}`)
     // Not waited for, as a DynamoDB of somebody else's may be slow: the first request takes the pair over as well.
-    void warnOf(options, keys).catch((error: unknown) => logger.warn('the key pair could not be read yet', { error }))
+    void warnOf(options, keys).catch((error: unknown) => {
+      if (!ending.aborted) logger.warn('the key pair could not be read yet', { error })
+    })
   } catch (error) {
     // What was still starting fails when it is ended, and that is no news.
     if (ending.aborted) return

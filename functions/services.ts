@@ -114,11 +114,7 @@ export function createServices({
 }
 
 /** The key pairs of a table, each change of the first one told in the log. */
-export const keysIn = (
-  client: ServicesOptions['client'],
-  registry: string,
-  origin: () => Promise<Origin>,
-): KeyStore =>
+export const keysIn = (client: ServicesOptions['client'], registry: string, origin: () => Promise<Origin>): KeyStore =>
   keyStore(database(client, systemClock), registry, {
     clock: systemClock,
     ids: randomIds(),

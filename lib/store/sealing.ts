@@ -22,8 +22,7 @@ const TAG_BYTES = 16
 
 /** Seals by AES-256-GCM, under keys that follow from the root. */
 export function sealing(root: string): Sealing {
-  const keyFor = (purpose: string) =>
-    Buffer.from(hkdfSync('sha256', root, '', `serverless-cmq ${purpose}`, KEY_BYTES))
+  const keyFor = (purpose: string) => Buffer.from(hkdfSync('sha256', root, '', `serverless-cmq ${purpose}`, KEY_BYTES))
   const sealingKey = keyFor('sealed secrets')
   const markingKey = keyFor('fingerprints')
   const boundTo = ({ secretId, account }: Owner) => Buffer.from(JSON.stringify([secretId, account]))

@@ -106,9 +106,10 @@ const log: Chain = {
 function writeLines(found: Found): void {
   writeLine(found)
   const { request, key, resources, code = 0, invocation } = found
-  const action = request?.action ?? ''
-  if (!key || !isChange(action)) return
-  const subscription = request?.values.get('subscriptionname')
+  if (!request || !key) return
+  const action = nameOf(request)
+  if (!isChange(action)) return
+  const subscription = request.values.get('subscriptionname')
   const { secretId, account } = key
   logger.info('audit', { requestId: invocation.awsRequestId, secretId, account, action, resources, subscription, code })
 }
@@ -178,6 +179,9 @@ const permit = (params: Params, alsoAbout: Action<Params>['alsoAbout']): Chain =
     const named = resourcesNamed(params, request.values)
     const unnamed = named.length > 0 ? [] : [every.thing]
     context.resources = [...named, ...(alsoAbout?.(request.values) ?? unnamed)]
-    authorize(key, request.action?.trim() ?? '', context.resources)
+    authorize(key, nameOf(request), context.resources)
   },
 })
+
+/** The action that a request names, without the blanks around it that the router puts up with. */
+const nameOf = ({ action = '' }: CmqRequest): string => action.trim()

@@ -96,7 +96,7 @@ async function openStore(options: LocalOptions, parts: Parts) {
   // Noted before it has started: the directory is not given up while an engine starts in it.
   parts.push({ end: () => starting.then(({ stop }) => stop()).catch(() => {}) })
   const engine = await starting
-  await owned?.noteEngine(engine.pid, engine.endpoint)
+  await owned?.noteEngine(engine)
   if (engine.kind === 'DynamoDB Local')
     console.warn(
       'DynamoDB Local listens on every interface of this machine: let nobody else reach its port, or use dynoxide',

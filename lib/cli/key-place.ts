@@ -90,7 +90,7 @@ async function inDirectory(directory: string): Promise<Opened> {
   try {
     const root = await sealingKeyIn(owned.folder)
     const engine = await startEngine({ databaseFile: owned.databaseFile })
-    await owned.noteEngine(engine.pid, engine.endpoint)
+    await owned.noteEngine(engine)
     return { ...at(engine.endpoint, root), close: () => engine.stop().then(owned.release) }
   } catch (error) {
     await owned.release()

@@ -15,7 +15,7 @@ export interface OwnedDirectory {
    * Remembers the engine that works on the database file: should this process be killed, the next owner ends it. While it
    * runs, others that look after the same data find it by its endpoint.
    */
-  readonly noteEngine: (pid: number, endpoint?: string) => Promise<void>
+  readonly noteEngine: (engine: { readonly pid: number; readonly endpoint: string }) => Promise<void>
   /** Gives the directory up; the engine must have been stopped before. */
   readonly release: () => Promise<void>
 }
@@ -24,7 +24,7 @@ export interface OwnedDirectory {
 interface Owner {
   readonly server: number
   readonly engine?: ProcessIdentity
-  readonly endpoint?: string | undefined
+  readonly endpoint?: string
 }
 
 const patienceForOwner = 1_000
@@ -63,7 +63,7 @@ export async function ownDirectory(directory: string): Promise<OwnedDirectory> {
   return {
     folder,
     databaseFile,
-    async noteEngine(pid, endpoint) {
+    async noteEngine({ pid, endpoint }) {
       const engine = identify(pid)
       await note({ server, ...(engine && { engine, endpoint }) })
     },

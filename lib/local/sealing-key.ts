@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { firstLine, LocalError } from './local-error.ts'
@@ -22,8 +22,8 @@ export const passingSealingKey = (): string => randomBytes(BYTES).toString('base
 
 /** Written elsewhere and put into place whole, unless somebody else's is there already: then that one counts. */
 async function make(file: string): Promise<string> {
-  const own = `${file}.${process.pid}`
-  await writeFile(own, passingSealingKey(), { mode: 0o600, flag: 'w' })
+  const own = `${file}.${randomUUID()}`
+  await writeFile(own, passingSealingKey(), { mode: 0o600, flag: 'wx' })
   await link(own, file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error
   })

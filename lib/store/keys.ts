@@ -103,7 +103,7 @@ export function keyStore(db: Database, table: string, options: KeyStoreOptions):
     return outcome === 'created'
   }
 
-  async function seed(): Promise<StoredKey | undefined> {
+  async function seed(isNews = false): Promise<StoredKey | undefined> {
     const { first, seals } = await begin()
     if (!first) return undefined
     const { secretId, secretKey } = first
@@ -112,6 +112,11 @@ export function keyStore(db: Database, table: string, options: KeyStoreOptions):
     const mark = seals.fingerprint(secretKey, owner)
     // A secret that was given since counts; one that was rotated here since it was given, does not.
     if (key && (key.seed === undefined || key.seed === mark)) return key
+    if (key && !isNews) {
+      // Or it is this process that knows an old one.
+      beginning = undefined
+      return seed(true)
+    }
     const isTaken = key
       ? await change(key, { secrets: [{ sealed: seals.seal(secretKey, owner) }], seed: mark })
       : await create(first, owner.account, { seed: mark })
@@ -121,14 +126,14 @@ export function keyStore(db: Database, table: string, options: KeyStoreOptions):
 
   return {
     read,
-    seed,
+    seed: () => seed(),
 
     async open(secretId) {
-      const { first, seals } = await begin()
-      const isFirst = secretId === first?.secretId
+      const isFirst = secretId === (await begin()).first?.secretId
       const key = isFirst ? await seed() : await read(secretId)
       // What was the first pair of an earlier start may be one that everybody knows.
       if (!key || (key.seed !== undefined && !isFirst)) return undefined
+      const { seals } = await begin()
       const secrets = key.secrets.map(({ sealed, ...lasts }) => ({ secretKey: seals.open(sealed, key), ...lasts }))
       return { secretId, account: key.account, status: key.status, allow: key.allow, secrets }
     },

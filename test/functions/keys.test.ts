@@ -315,7 +315,7 @@ describe('given the log', () => {
   it('when what there is changes, then a line says who did what to what, and never a secret', async () => {
     const key = await keyFor('1250000001')
     const logged = vi.spyOn(logger, 'info')
-    await key.ask('CreateQueue', { queueName: 'Orders' })
+    await key.ask(' CreateQueue ', { queueName: 'Orders' })
     await key.ask('SendMessage', { queueName, msgBody: 'x' })
     await key.ask('ListQueue')
     await key.ask('SetQueueAttributes', { queueName, maxMsgSize: 1024 })

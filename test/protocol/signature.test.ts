@@ -324,3 +324,17 @@ describe('given a Timestamp', () => {
     expect(isTimely(at('1599999993'), 1_600_000_000_000, 7)).toBe(true)
   })
 })
+
+describe('given a key with two secrets', () => {
+  const request = parseRequest(signedEvent({ Action: 'ListQueue' }, { secretKey: 'one' }))
+
+  it('when it is signed with either of them, then it is accepted, in whatever order they are', () => {
+    expect(isSignedWith(['one', 'two'], request, [])).toBe(true)
+    expect(isSignedWith(['two', 'one'], request, [])).toBe(true)
+  })
+
+  it('when it is signed with neither, or there is none, then it is not', () => {
+    expect(isSignedWith(['two', 'three'], request, [])).toBe(false)
+    expect(isSignedWith([], request, [])).toBe(false)
+  })
+})

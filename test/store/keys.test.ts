@@ -183,6 +183,18 @@ describe('given the first pair of a deployment', () => {
     })
   })
 
+  it('when a process still knows an earlier secret, then it learns of the later one rather than bring its own back', async () => {
+    let given = origin
+    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const options = { clock, ids: randomIds(), origin: () => Promise.resolve(given) }
+    const behind = keyStore(database(client, clock), table, options)
+    await behind.open('AKIDfirst')
+    given = { root: 'given later', first: { ...first, secretKey: 'given later' } }
+    const secrets = [{ secretKey: 'given later' }]
+    for (const process of [newProcess(given), behind, newProcess(given)])
+      expect(await secretsOf(process, 'AKIDfirst')).toEqual(secrets)
+  })
+
   it('when the root is another since, then it is taken over anew', async () => {
     await newProcess().seed()
     expect(await secretsOf(newProcess({ ...origin, root: 'another' }), 'AKIDfirst')).toEqual([

@@ -165,9 +165,9 @@ const authenticate: Chain = {
     if (!isTimely(request, clock.now(), settings.timeWindow)) throw new CmqError('signatureWrong')
     const secretKeys = lasting(key.secrets, clock.now()).map(({ secretKey }) => secretKey)
     if (!isSignedWith(secretKeys, request, settings.publicHosts)) throw new CmqError('signatureWrong')
+    context.key = key
     // Only who has the key learns that it is disabled.
     if (key.status === 'disabled') throw new CmqError('secretIdDisabled')
-    context.key = key
   },
 }
 

@@ -42,6 +42,7 @@ export async function withKeys<Result>(place: KeyPlace, work: (keys: KeyStore) =
   try {
     if (endpoint !== undefined) await createTables(client, tableNames)
     const keys = keyStore(database(client, clock), registry, { clock, ids: randomIds(), origin })
+    // A deployment that nobody has called yet has its first pair all the same.
     await keys.seed()
     return await work(keys)
   } finally {

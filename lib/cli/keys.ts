@@ -23,7 +23,6 @@ type Options = KeyPlace & {
 
 const program = new Command('npm run keys --')
   .description('Key pairs: whose they are, and what they may do.')
-  .configureHelp({ showGlobalOptions: true })
   .exitOverride()
   .addHelpText(
     'after',

@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/domain/time.ts'
 import { randomIds, type Ids } from '../lib/domain/ids.ts'
-import { keysOf, type Keys } from '../lib/keys.ts'
+import { originOf, type Origin } from '../lib/first-pair.ts'
 import { runVariables, tableVariables } from '../lib/names.ts'
 import { targets, type Targets } from '../lib/push/addresses.ts'
 import { lambdaStart, type Start } from '../lib/starts.ts'
@@ -9,6 +9,8 @@ import { bodies, type Bodies } from '../lib/store/bodies.ts'
 import { connect, database } from '../lib/store/database.ts'
 import { deliveries, type Deliveries } from '../lib/store/deliveries.ts'
 import { fanOut, type FanOut } from '../lib/store/fan-out.ts'
+import { keyStore, type KeyStore } from '../lib/store/keys.ts'
+import { knownKeys, type Keys } from '../lib/store/known-keys.ts'
 import { lane } from '../lib/store/lane.ts'
 import { messages, type Messages, type Report } from '../lib/store/messages.ts'
 import { queues, type Queues } from '../lib/store/queues.ts'
@@ -111,6 +113,15 @@ export function createServices({
   }
 }
 
+/** The key pairs of a table, each change of the first one told in the log. */
+export const keysIn = (client: ServicesOptions['client'], registry: string, origin: () => Promise<Origin>): KeyStore =>
+  keyStore(database(client, systemClock), registry, {
+    clock: systemClock,
+    ids: randomIds(),
+    origin,
+    seeded: (key) => logger.info('audit', { ...key, action: 'SeedKey', resource: `key/${key.secretId}` }),
+  })
+
 let deployed: Services | undefined
 
 /** The services of a deployed function, made once per cold start from its environment. */
@@ -128,7 +139,7 @@ export function deployedServices(): Services {
       deliveries: required(tableVariables.deliveries),
       bodies: required(tableVariables.bodies),
     },
-    keys: keysOf(env) ?? { find: () => fail('neither a key pair nor a secret is configured') },
+    keys: knownKeys(keysIn(client, required(tableVariables.registry), originOf(env)), systemClock),
     settings: readSettings(env),
     isAlone: false,
     start: lambdaStart(

@@ -43,5 +43,5 @@ export const settingVariables = {
   publicHosts: 'CMQ_PUBLIC_HOSTS',
 } as const
 
-/** The account of a deployment without accounts: an appId, as CMQ numbers its customers. */
+/** The account of the first key pair, and of those for which no other is named: an appId, as CMQ numbers its customers. */
 export const ONLY_ACCOUNT = '1250000000'

@@ -14,6 +14,7 @@ export const failures = {
   batchSizeOutOfRange: [4000, 10370, '%s parameter batch size is out of range'],
   batchNotConsecutive: [4000, 10380, '%s parameter is not consequent'],
   secretIdPrefixWrong: [4000, 10450, "secret id dosen't begin with AKID"],
+  notAllowed: [4000, 10461, 'no cam authentication'],
   signatureWrong: [4100, 10030, 'authentication failed'],
   secretIdDisabled: [4100, 10080, 'secret id status error'],
   secretIdUnknown: [4100, 10270, 'secret id is not existed'],

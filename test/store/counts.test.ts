@@ -73,7 +73,7 @@ describe('given a very deep queue', () => {
   it('when it is counted, then the rest is estimated, closely where it came evenly, and then kept for a while', async () => {
     const { clock, theLane, queue, message, put } = await given(1)
     await put(Array.from({ length: 8_000 }, (_, index) => message(4_000_000 - 500 * index)))
-    const count = counter({ lane: theLane, clock }, 500)
+    const count = counter({ lane: theLane, clock }, { most: 500 })
     const usage = noUsage()
     const { active } = await metered(usage, () => count(queue))
     expect(active).toBeGreaterThan(8_000 * 0.97)
@@ -88,7 +88,7 @@ describe('given a very deep queue', () => {
     const { clock, theLane, queue, message, put } = await given(1)
     const burst = (age: number) => Array.from({ length: 1_000 }, (_, index) => message(age - index))
     await put([9_000_000, 6_000_000, 3_000_000, 1_000_000].flatMap(burst))
-    const { active } = await counter({ lane: theLane, clock }, 500)(queue)
+    const { active } = await counter({ lane: theLane, clock }, { most: 500 })(queue)
     expect(active).toBeGreaterThan(4_000 / 2)
     expect(active).toBeLessThan(4_000 * 2)
   })

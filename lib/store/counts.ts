@@ -1,9 +1,10 @@
 import type { Queue } from '../domain/queue.ts'
-import type { Instant } from '../domain/time.ts'
+import type { Clock, Instant } from '../domain/time.ts'
 import { estimate } from './estimate.ts'
+import type { Lane } from './lane.ts'
 import { NONE, sum, tally, total, type MessageCounts } from './message-counts.ts'
 import { keyAt, LAST_KEY, partitionOf } from './message-item.ts'
-import type { Messages, Shared } from './messages.ts'
+import type { Messages } from './messages.ts'
 import { oldestAlive } from './receive.ts'
 
 /** What a count may cost. */
@@ -31,7 +32,7 @@ const CHEAP = 1_000
 
 /** Counts the first messages one by one, and estimates the rest. */
 export function counter(
-  { lane, clock }: Pick<Shared, 'lane' | 'clock'>,
+  { lane, clock }: { readonly lane: Pick<Lane, 'survey'>; readonly clock: Clock },
   { most = DEFAULTS.most, sampled = DEFAULTS.sampled, kept: keptFor = DEFAULTS.kept }: CountOptions = {},
 ): Messages['count'] {
   const kept = new Map<string, { until: Instant; counts: MessageCounts }>()

@@ -14,10 +14,14 @@ export interface Looking {
   isOver(part: number): boolean
 }
 
-/** A stretch of a lane's time, both ends included, and how many messages it may hold. */
-interface Stretch {
+/** A part of a lane's time, both ends included. */
+interface Span {
   readonly opens: Instant
   readonly closes: Instant
+}
+
+/** One of which it is known about how many messages it may hold. */
+interface Stretch extends Span {
   readonly guess: number
 }
 
@@ -53,12 +57,13 @@ export async function estimate(looking: Looking, from: string): Promise<MessageC
 }
 
 /** Divides a time into stretches, of which those that hold nothing are left out. */
-async function divided(looking: Looking, whole: Omit<Stretch, 'guess'>): Promise<readonly Stretch[]> {
-  const glanceAt = async (parts: readonly Omit<Stretch, 'guess'>[]) =>
+async function divided(looking: Looking, whole: Span): Promise<readonly Stretch[]> {
+  const glanceAt = async (parts: readonly Span[]) =>
     (await Promise.all(parts.map((part) => glance(looking, part)))).flat()
 
   const glances = looking.sample / MESSAGES_A_GLANCE
-  let stretches = await glanceAt(parts(whole, AT_ONCE))
+  const sides = sidesOf(whole, looking.now)
+  let stretches = await glanceAt(sides.flatMap((side) => parts(side, AT_ONCE / sides.length)))
   for (let made = AT_ONCE; made < glances && !looking.isOver(GLANCING); made += AT_ONCE) {
     // There all of them will be counted.
     if (guessOf(stretches) <= looking.sample) break
@@ -69,15 +74,24 @@ async function divided(looking: Looking, whole: Omit<Stretch, 'guess'>): Promise
   return stretches
 }
 
+/** What is visible, and what is delayed: the one may be all there is, and the other lie in a small part of its time. */
+const sidesOf = (whole: Span, now: Instant): readonly Span[] =>
+  whole.opens <= now && now < whole.closes
+    ? [
+        { opens: whole.opens, closes: now },
+        { opens: now + 1, closes: whole.closes },
+      ]
+    : [whole]
+
 /** Cuts a stretch into so many of the same length, or fewer where it is short. */
-function parts({ opens, closes }: Omit<Stretch, 'guess'>, count: number): readonly Omit<Stretch, 'guess'>[] {
+function parts({ opens, closes }: Span, count: number): readonly Span[] {
   const width = (closes + 1 - opens) / count
   const cuts = [...new Set(Array.from({ length: count }, (_, index) => Math.floor(opens + index * width)))]
   return cuts.map((cut, index) => ({ opens: cut, closes: (cuts[index + 1] ?? closes + 1) - 1 }))
 }
 
 /** Guesses what a stretch holds: rather too much, as it is then looked at again. It begins where its first message is. */
-async function glance({ lane, partition }: Looking, { opens, closes }: Omit<Stretch, 'guess'>): Promise<Stretch[]> {
+async function glance({ lane, partition }: Looking, { opens, closes }: Span): Promise<Stretch[]> {
   const range = { from: keyAt(opens), to: keyAfter(closes), limit: GLANCE, consistent: false }
   const { states, next } = await lane.survey(partition, range)
   const [first, last] = [states.at(0)?.visibleAt, states.at(-1)?.visibleAt]

@@ -93,7 +93,7 @@ export function cmqHandler<Schema extends Params>({ params, alsoAbout, run }: Ac
     const services = invocation.services ?? deployedServices()
     const usage = noUsage()
     const found: Found = { invocation, services, usage, startedAt: services.clock.now() }
-    return metered(usage, () => chain(event, found))
+    return metered(usage, () => chain(event, found)).finally(() => services.beside.done())
   }
 }
 

@@ -86,7 +86,7 @@ export function cmqHandler<Schema extends Params>({ params, run }: Action<Schema
     const services = invocation.services ?? deployedServices()
     const usage = noUsage()
     const found: Found = { invocation, services, usage, startedAt: services.clock.now() }
-    return metered(usage, () => chain(event, found))
+    return metered(usage, () => chain(event, found)).finally(() => services.beside.done())
   }
 }
 

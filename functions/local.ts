@@ -144,7 +144,7 @@ function howToCall(url: string, { isDefaultPair, secretId, secretKey }: LocalOpt
 
 function settingsOf(environment: NodeJS.ProcessEnv): Settings {
   try {
-    return readSettings(environment, { longestWait: 30, pushTargets: LOOPBACK })
+    return readSettings(environment, { longestWait: 30, maxRate: 0, pushTargets: LOOPBACK })
   } catch (error) {
     throw new LocalError((error as Error).message)
   }

@@ -120,7 +120,14 @@ async function overEngine(race: Race): Promise<Outcome> {
   const tableNames = await newTables(database.endpoint)
   const counter = countUsage(client)
   time.slow(client)
-  const shared = { client, tableNames, settings: readSettings({}), keys: onlyKey(KEY_PAIR), clock: time, random }
+  const shared = {
+    client,
+    tableNames,
+    settings: { ...readSettings({}), maxRate: 0 },
+    keys: onlyKey(KEY_PAIR),
+    clock: time,
+    random,
+  }
   const start = () => Promise.resolve()
   const process = () => createServices({ ...shared, isAlone: false, start })
 

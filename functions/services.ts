@@ -4,6 +4,7 @@ import { keysOf, type Keys } from '../lib/keys.ts'
 import { runVariables, tableVariables } from '../lib/names.ts'
 import { targets, type Targets } from '../lib/push/addresses.ts'
 import { lambdaStart, type Start } from '../lib/starts.ts'
+import { aging, type Aging } from '../lib/store/aging.ts'
 import { newBell, type Bell } from '../lib/store/bell.ts'
 import { bodies, type Bodies } from '../lib/store/bodies.ts'
 import { connect, database } from '../lib/store/database.ts'
@@ -28,6 +29,7 @@ export interface Services {
   readonly deliveries: Deliveries
   readonly fanOut: FanOut
   readonly workList: WorkList
+  readonly aging: Aging
   readonly bodies: Bodies
   /** Has a lane of deliveries worked through, now. */
   readonly start: Start
@@ -90,6 +92,7 @@ export function createServices({
     subscriptions: subscriptions(db, registry, clock, { isAlone }),
     deliveries: deliveryStore,
     workList: list,
+    aging: aging(db, registry, clock),
     bodies: bodyStore,
     fanOut: fanOut({
       bodies: bodyStore,

@@ -3,6 +3,7 @@ import {
   BatchWriteItemCommand,
   ConditionalCheckFailedException,
   DynamoDBClient,
+  TransactionCanceledException,
   type AttributeValue,
   type ConsumedCapacity,
   type DynamoDBClientResolvedConfig,
@@ -106,8 +107,7 @@ function meter(client: DynamoDBClient): void {
         noteUnits(unitsOf(result.output as { ConsumedCapacity?: ConsumedCapacity | ConsumedCapacity[] }))
         return result
       } catch (error) {
-        // A refused condition costs a write unit, but its answer does not say so.
-        noteUnits(error instanceof ConditionalCheckFailedException ? 1 : 0)
+        noteUnits(unitsOfRefusal(error))
         throw error
       }
     },
@@ -117,6 +117,14 @@ function meter(client: DynamoDBClient): void {
 
 const unitsOf = ({ ConsumedCapacity }: { ConsumedCapacity?: ConsumedCapacity | ConsumedCapacity[] }): number =>
   [ConsumedCapacity ?? []].flat().reduce((sum, { CapacityUnits = 0 }) => sum + CapacityUnits, 0)
+
+/** A refused condition costs a write unit, and each write of a refused transaction two, but their answers do not say so. */
+const unitsOfRefusal = (error: unknown): number =>
+  error instanceof ConditionalCheckFailedException
+    ? 1
+    : error instanceof TransactionCanceledException
+      ? 2 * (error.CancellationReasons?.length ?? 0)
+      : 0
 
 /** The calls above, over a client that repeats nothing by itself. */
 export function database(client: DynamoDBClient, clock: Clock): Database {

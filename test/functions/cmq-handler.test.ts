@@ -30,6 +30,7 @@ const services: Services = {
   deliveries: untouched(),
   fanOut: untouched(),
   workList: untouched(),
+  aging: untouched(),
   bodies: untouched(),
   deliveryBell: untouched(),
   targets: untouched(),

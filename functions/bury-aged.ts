@@ -9,9 +9,6 @@ const AT_ONCE = 32
 /** How long one beat looks after them, in milliseconds: the next one goes on. */
 const LONGEST = 50_000
 
-/** What one process is at: where beats overlap, one is enough. */
-const underWay = new Set<string>()
-
 /**
  * Moves what has died of age to its dead-letter queue, of all queues with such a policy, though nobody receives from them.
  * Returns how many messages that were.
@@ -19,7 +16,7 @@ const underWay = new Set<string>()
 export async function buryAged(services: Services, endBy: number, signal: AbortSignal): Promise<number> {
   const { aging, clock, random } = services
   const until = Math.min(endBy, clock.now() + LONGEST)
-  const found = (await aging.list()).filter(({ queueId }) => !underWay.has(queueId))
+  const found = await aging.list()
   // In no fixed order, so that none is always the last.
   const left = found.map((mark) => ({ mark, place: random() })).toSorted((a, b) => a.place - b.place)
   let moved = 0
@@ -33,7 +30,6 @@ export async function buryAged(services: Services, endBy: number, signal: AbortS
 
 async function buryOf(mark: AgingQueue, until: number, signal: AbortSignal, services: Services): Promise<number> {
   const { aging, messages, queues } = services
-  underWay.add(mark.queueId)
   try {
     const queue = await queues.read(mark.account, mark.name).catch(nothing)
     if (queue?.id === mark.queueId && queue.deadLetterPolicy?.policy === 1)
@@ -42,8 +38,6 @@ async function buryOf(mark: AgingQueue, until: number, signal: AbortSignal, serv
   } catch (error) {
     // The others need not wait for it; it is looked after again by the next beat.
     logger.error('a queue could not be looked after', { error, queue: mark.name })
-  } finally {
-    underWay.delete(mark.queueId)
   }
   return 0
 }

@@ -10,7 +10,7 @@ import type { Shared } from './messages.ts'
 import { oldestAlive } from './receive.ts'
 import { bodiesEndAt } from './send.ts'
 import type { Shard } from './shards.ts'
-import type { Claim } from './lane.ts'
+import type { Claim, Page } from './lane.ts'
 
 /** Moves to the dead-letter queue what may no longer be received, and tells what may. */
 export type Bury = (ready: readonly Message[]) => Promise<Buried>
@@ -166,6 +166,36 @@ export function undertaker(shared: Shared): Undertaker {
       error,
     })
 
+  const sweeping = new Set<string>()
+
+  /** Moves what has died of age in one shard. */
+  async function sweep(queue: Queue, shard: number, until: Instant, signal: AbortSignal): Promise<number> {
+    const partition = partitionOf(queue.laneId, shard)
+    const front = shards.known(partition)?.front
+    let moved = 0
+    for (let from: string | undefined = keyAt(oldestAlive(queue, clock.now())); from !== undefined;) {
+      // The policy may have changed meanwhile.
+      const current = await find(queue.account, queue.name)
+      const policy = current?.id === queue.id ? current.deadLetterPolicy : undefined
+      if (policy?.policy !== 1) return moved
+      const now = clock.now()
+      const range = { from, to: keyAfter(agedSince(policy, now)), limit: PAGE, consistent: false }
+      const page: Page = await lane.page(partition, range)
+      const dead = page.messages.filter(
+        (message) => isReady(message, now) && isDead(message, policy, now) && !front?.isBeingClaimed(keyOf(message)),
+      )
+      for (let at = 0; at < dead.length; at += AT_ONCE) {
+        if (clock.now() >= until || signal.aborted) return moved
+        const fates = await buryAll({ queue, policy, partition }, dead.slice(at, at + AT_ONCE), front)
+        // Nobody receives, so it is in nobody's way, and may stay where it is until there is such a queue.
+        if (fates.includes('unmovable')) return moved
+        moved += fates.filter((fate) => fate === 'moved').length
+      }
+      from = page.next
+    }
+    return moved
+  }
+
   return {
     forLook(queue, policy, shardNumber, { front, pace }, claimUntil) {
       const grave: Grave = { queue, policy, partition: partitionOf(queue.laneId, shardNumber) }
@@ -196,33 +226,16 @@ export function undertaker(shared: Shared): Undertaker {
     },
 
     async buryAged(queue, until, signal) {
-      let moved = 0
-      for (let shard = 0; shard < queue.readShards; shard++) {
-        const partition = partitionOf(queue.laneId, shard)
-        const front = shards.known(partition)?.front
-        let from: string | undefined = keyAt(oldestAlive(queue, clock.now()))
-        while (from !== undefined && clock.now() < until && !signal.aborted) {
-          // The policy may have changed meanwhile.
-          const current = await find(queue.account, queue.name)
-          const policy = current?.id === queue.id ? current.deadLetterPolicy : undefined
-          if (policy?.policy !== 1) return moved
-          const now = clock.now()
-          const range = { from, to: keyAfter(agedSince(policy, now)), limit: PAGE, consistent: false }
-          const page = await lane.page(partition, range)
-          const dead = page.messages.filter(
-            (message) =>
-              isReady(message, now) && isDead(message, policy, now) && !front?.isBeingClaimed(keyOf(message)),
-          )
-          for (let at = 0; at < dead.length && clock.now() < until; at += AT_ONCE) {
-            const fates = await buryAll({ queue, policy, partition }, dead.slice(at, at + AT_ONCE), front)
-            // Nobody receives, so nothing is in anybody's way: it may stay where it is until there is such a queue.
-            if (fates.includes('unmovable')) return moved
-            moved += fates.filter((fate) => fate === 'moved').length
-          }
-          from = page.next
-        }
+      // Where sweeps of this process overlap, one is enough.
+      if (sweeping.has(queue.id)) return 0
+      sweeping.add(queue.id)
+      try {
+        let moved = 0
+        for (let shard = 0; shard < queue.readShards; shard++) moved += await sweep(queue, shard, until, signal)
+        return moved
+      } finally {
+        sweeping.delete(queue.id)
       }
-      return moved
     },
   }
 }

@@ -1,0 +1,174 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { handler as create } from '../../functions/actions/create-queue.ts'
+import { handler as set } from '../../functions/actions/set-queue-attributes.ts'
+import { asker } from '../support/service.ts'
+import {
+  accountForEachTest,
+  aQueueId,
+  describeNumber,
+  missing,
+  outOfRange,
+  queueIsMissing,
+  refusal,
+  success,
+  type Sent,
+} from './support/cmq.ts'
+
+/** How CreateQueue and SetQueueAttributes bind a queue to a dead-letter queue, and what follows for others. */
+
+const cmq = accountForEachTest()
+const ask = (action: string, queueName: string, sent: Sent = {}) => cmq.ask(action, { queueName, ...sent })
+const attributes = (queueName: string) => ask('GetQueueAttributes', queueName)
+const byReceives = { deadLetterQueueName: 'dead', policy: 0, maxReceiveCount: 3 }
+const byAge = { deadLetterQueueName: 'dead', policy: 1, maxTimeToLive: 600 }
+
+const isChained = refusal(4000, '(10110)request parameters error: a dead letter queue cannot have a dead letter queue')
+const isFull = refusal(4000, '(10110)request parameters error: a dead letter queue serves 6 queues at most')
+const isInUse = refusal(4000, '(10110)request parameters error: the queue is the dead letter queue of others')
+
+beforeEach(() => ask('CreateQueue', 'dead'))
+
+describe.each([
+  ['CreateQueue', cmq.caller(create, 'CreateQueue', { queueName: 'orders' })],
+  ['SetQueueAttributes', cmq.caller(set, 'SetQueueAttributes', { queueName: 'orders' })],
+] as const)('given %s', (action, bind) => {
+  if (action === 'SetQueueAttributes') beforeEach(() => ask('CreateQueue', 'orders'))
+
+  it.each([byReceives, byAge])('when %j is sent, then the queue has it, and tells it', async (policy) => {
+    expect(await bind(policy)).toEqual(success({ queueId: aQueueId }))
+    const { queueId, ...told } = await attributes('orders')
+    expect(told).toMatchObject(policy)
+    const names = ['deadLetterQueueName', 'policy', 'maxReceiveCount', 'maxTimeToLive']
+    expect(names.filter((name) => name in told)).toEqual(Object.keys(policy))
+    expect((await attributes('dead'))['deadLetterSource']).toEqual([{ queueId, queueName: 'orders' }])
+  })
+
+  it('when it is sent beside other attributes, then all are set', async () => {
+    expect(await bind({ visibilityTimeout: 7, shards: 2, ...byReceives })).toHaveProperty('code', 0)
+    expect(await attributes('orders')).toMatchObject({ visibilityTimeout: 7, shards: 2, ...byReceives })
+  })
+
+  it('when something of it is missing, then that is asked for', async () => {
+    expect(await bind({ policy: 0, maxReceiveCount: 3 })).toEqual(missing('deadLetterQueueName'))
+    expect(await bind({ deadLetterQueueName: 'dead' })).toEqual(missing('policy'))
+    expect(await bind({ deadLetterQueueName: 'dead', policy: 0 })).toEqual(missing('maxReceiveCount'))
+    expect(await bind({ deadLetterQueueName: 'dead', policy: 1 })).toEqual(missing('maxTimeToLive'))
+  })
+
+  it('when there is no such queue, or it can be none, then that is said', async () => {
+    expect(await bind({ ...byReceives, deadLetterQueueName: 'nobody' })).toEqual(queueIsMissing)
+    expect(await bind({ ...byReceives, deadLetterQueueName: '1dead' })).toEqual(
+      refusal(4000, '(10020)queue name format error'),
+    )
+    expect(await bind({ ...byReceives, deadLetterQueueName: '' })).toEqual(
+      refusal(4000, '(10020)queue name format error'),
+    )
+  })
+
+  it('when the dead-letter queue is the queue itself, then that is a chain', async () => {
+    expect(await bind({ ...byReceives, deadLetterQueueName: 'ORDERS' })).toEqual(isChained)
+  })
+
+  it('when the dead-letter queue has one itself, then that is a chain', async () => {
+    await ask('CreateQueue', 'bound', byReceives)
+    expect(await bind({ ...byReceives, deadLetterQueueName: 'bound' })).toEqual(isChained)
+  })
+
+  it('when six queues go there already, then it serves no other, until one is deleted', async () => {
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await ask('CreateQueue', name, byReceives)
+    expect(await bind(byReceives)).toEqual(isFull)
+    await ask('DeleteQueue', 'c')
+    expect(await bind(byReceives)).toHaveProperty('code', 0)
+  })
+
+  it('when the time to live is not shorter than the retention, then it is out of range', async () => {
+    expect(await bind({ ...byAge, msgRetentionSeconds: 600 })).toEqual(outOfRange('maxTimeToLive'))
+    expect(await bind({ ...byAge, msgRetentionSeconds: 601 })).toHaveProperty('code', 0)
+  })
+
+  describeNumber((sent, options) => bind({ ...byReceives, maxTimeToLive: 300, ...sent }, options), 'policy', {
+    min: 0,
+    max: 1,
+  })
+  describeNumber((sent, options) => bind({ ...byReceives, ...sent }, options), 'maxReceiveCount', {
+    min: 1,
+    max: 1_000,
+  })
+  describeNumber((sent, options) => bind({ ...byAge, ...sent }, options), 'maxTimeToLive', { min: 300, max: 43_200 })
+})
+
+describe('given a queue that is bound', () => {
+  beforeEach(() => ask('CreateQueue', 'orders', byReceives))
+
+  it('when only its limit is set, then the rest of the policy stays', async () => {
+    expect(await ask('SetQueueAttributes', 'orders', { maxReceiveCount: 9 })).toHaveProperty('code', 0)
+    expect(await attributes('orders')).toMatchObject({ ...byReceives, maxReceiveCount: 9 })
+  })
+
+  it('when another attribute is set, then the policy stays', async () => {
+    await ask('SetQueueAttributes', 'orders', { visibilityTimeout: 9 })
+    expect(await attributes('orders')).toMatchObject({ ...byReceives, visibilityTimeout: 9 })
+  })
+
+  it('when its dead-letter queue would have one itself, then that is a chain', async () => {
+    await ask('CreateQueue', 'other')
+    expect(await ask('SetQueueAttributes', 'dead', { ...byReceives, deadLetterQueueName: 'other' })).toEqual(isChained)
+  })
+
+  it('when its dead-letter queue is deleted, then that is refused, until it is unbound, turned away or deleted', async () => {
+    expect(await ask('DeleteQueue', 'dead')).toEqual(isInUse)
+    expect(await attributes('dead')).toHaveProperty('code', 0)
+    await ask('CreateQueue', 'other')
+    await ask('SetQueueAttributes', 'orders', { deadLetterQueueName: 'OTHER' })
+    expect(await ask('DeleteQueue', 'dead')).toEqual(success({ queueId: aQueueId }))
+    expect(await ask('DeleteQueue', 'other')).toEqual(isInUse)
+    await ask('DeleteQueue', 'orders')
+    expect(await ask('DeleteQueue', 'other')).toEqual(success({ queueId: aQueueId }))
+  })
+
+  it('when its retention is to be no longer than its time to live, then that is refused', async () => {
+    await ask('SetQueueAttributes', 'orders', { policy: 1, maxTimeToLive: 600 })
+    expect(await ask('SetQueueAttributes', 'orders', { msgRetentionSeconds: 600 })).toEqual(outOfRange('maxTimeToLive'))
+  })
+
+  it('when another account has a queue of that name, then that is none of its business', async () => {
+    const { keys } = cmq.services
+    const find = async (secretId: string) => {
+      const found = await keys.find(secretId)
+      return found && { ...found, account: `9${found.account}` }
+    }
+    const stranger = asker({ ...cmq.services, keys: { find } })
+    expect(await stranger('CreateQueue', { queueName: 'orders', ...byReceives })).toEqual(queueIsMissing)
+    await stranger('CreateQueue', { queueName: 'dead' })
+    expect(await stranger('DeleteQueue', { queueName: 'dead' })).toHaveProperty('code', 0)
+  })
+})
+
+describe('given changes that meet', () => {
+  it('when two bind the last place at once, then one of them does', async () => {
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await ask('CreateQueue', name, byReceives)
+    await ask('CreateQueue', 'x')
+    const answers = await Promise.all([ask('SetQueueAttributes', 'x', byReceives), ask('CreateQueue', 'y', byReceives)])
+    expect(answers).toContainEqual(success({ queueId: aQueueId }))
+    expect(answers).toContainEqual(isFull)
+    expect((await attributes('dead'))['deadLetterSource']).toHaveLength(6)
+  })
+
+  it('when one binds what another deletes, then it is one of the two', async () => {
+    const [bound, deleted] = await Promise.all([ask('CreateQueue', 'orders', byReceives), ask('DeleteQueue', 'dead')])
+    const isBound = bound.code === 0
+    expect([bound, deleted]).toEqual(
+      isBound ? [success({ queueId: aQueueId }), isInUse] : [queueIsMissing, success({ queueId: aQueueId })],
+    )
+  })
+
+  it('when two bind each other, then there is no chain', async () => {
+    await ask('CreateQueue', 'orders')
+    const answers = await Promise.all([
+      ask('SetQueueAttributes', 'orders', byReceives),
+      ask('SetQueueAttributes', 'dead', { ...byReceives, deadLetterQueueName: 'orders' }),
+    ])
+    expect(answers).toContainEqual(success({ queueId: aQueueId }))
+    expect(answers).toContainEqual(isChained)
+  })
+})

@@ -31,8 +31,7 @@ export const handler = cmqHandler({
     const bound = { deadLetterQueueName, policy, maxReceiveCount, maxTimeToLive }
     const deadLetterPolicy = policyAfter(undefined, bound, attributes.msgRetentionSeconds, now())
     const id = ids.resourceId('queue')
-    const named = { account, name, id, laneId: ids.resourceId('lane', 16), changeId: id }
-    const queue = { ...newQueue(named, attributes, shards, now()), ...(deadLetterPolicy && { deadLetterPolicy }) }
+    const named = { account, name, id, laneId: ids.resourceId('lane', 16) }
     await changed(
       () => queues.list(account),
       (others) => {
@@ -40,7 +39,10 @@ export const handler = cmqHandler({
         if (others.length >= settings.maxQueues) throw new CmqError('tooManyQueues')
         return deadLetterPolicy && deadLetterQueueOf(name, deadLetterPolicy, others)
       },
-      (_others, deadLetterQueue) => queues.create(queue, deadLetterQueue),
+      (_others, deadLetterQueue) => {
+        const queue = newQueue({ ...named, changeId: ids.leaseId() }, attributes, shards, now())
+        return queues.create({ ...queue, ...(deadLetterPolicy && { deadLetterPolicy }) }, deadLetterQueue)
+      },
     )
     return { queueId: id }
   },

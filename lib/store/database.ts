@@ -63,7 +63,12 @@ const THROTTLES = new Set([
   'RequestLimitExceeded',
   'ThrottlingException',
   'TransactionInProgressException',
+  // A plain write met a transaction of another on the same item.
+  'TransactionConflictException',
 ])
+
+/** Reasons for which a transaction is cancelled that say nothing of its conditions, and the reason of those that held. */
+const PASSING = new Set(['None', 'TransactionConflict', 'ProvisionedThroughputExceeded', 'ThrottlingError'])
 const READS = new Set(['GetItemCommand', 'BatchGetItemCommand', 'QueryCommand', 'ScanCommand'])
 
 /** Which DynamoDB, and how long to wait for it. */
@@ -115,16 +120,16 @@ function meter(client: DynamoDBClient): void {
   )
 }
 
-const unitsOf = ({ ConsumedCapacity }: { ConsumedCapacity?: ConsumedCapacity | ConsumedCapacity[] }): number =>
-  [ConsumedCapacity ?? []].flat().reduce((sum, { CapacityUnits = 0 }) => sum + CapacityUnits, 0)
-
-/** A refused condition costs a write unit, and each write of a refused transaction two, but their answers do not say so. */
+/** A refused condition costs a write unit, in a transaction each item one, but no answer says so. */
 const unitsOfRefusal = (error: unknown): number =>
   error instanceof ConditionalCheckFailedException
     ? 1
     : error instanceof TransactionCanceledException
-      ? 2 * (error.CancellationReasons?.length ?? 0)
+      ? (error.CancellationReasons?.length ?? 0)
       : 0
+
+const unitsOf = ({ ConsumedCapacity }: { ConsumedCapacity?: ConsumedCapacity | ConsumedCapacity[] }): number =>
+  [ConsumedCapacity ?? []].flat().reduce((sum, { CapacityUnits = 0 }) => sum + CapacityUnits, 0)
 
 /** The calls above, over a client that repeats nothing by itself. */
 export function database(client: DynamoDBClient, clock: Clock): Database {
@@ -153,10 +158,20 @@ export function database(client: DynamoDBClient, clock: Clock): Database {
 
 function fail(error: unknown): never {
   if (error instanceof ConditionalCheckFailedException) throw new Refused(error.Item)
+  if (error instanceof TransactionCanceledException) cancelled(error)
   const { name, message, $metadata } = error as Partial<DynamoDBServiceException>
   if (THROTTLES.has(name ?? '')) throw new Throttled(message, { cause: error })
   const status = $metadata?.httpStatusCode
   if (status === undefined || status >= 500) throw new Uncertain(`no answer: ${message}`, { cause: error })
+  throw error
+}
+
+/** A transaction took place in no part: because a condition did not hold, or because others were at its items. */
+function cancelled(error: TransactionCanceledException): never {
+  const reasons = error.CancellationReasons ?? []
+  const refusal = reasons.find(({ Code }) => Code === 'ConditionalCheckFailed')
+  if (refusal) throw new Refused(refusal.Item)
+  if (reasons.every(({ Code }) => PASSING.has(Code ?? ''))) throw new Throttled(error.message, { cause: error })
   throw error
 }
 

@@ -198,8 +198,7 @@ export function lane(db: Database, table: string, clock: Clock): Lane {
       }
       const outcome = await transact(db, clock, [{ Delete: remove }, { Put: put }], to.message.leaseId, goesOn)
       if (outcome.won) return outcome
-      const found = outcome.reasons[0]?.Item
-      return { won: false, ...(found ? { found: messageOf(found) } : {}) }
+      return { won: false, ...(outcome.found ? { found: messageOf(outcome.found) } : {}) }
     },
 
     async giveBack(partition, leased, back) {

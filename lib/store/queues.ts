@@ -6,9 +6,9 @@ import type { Queue, QueueChange } from '../domain/queue.ts'
 import type { Clock, Seconds } from '../domain/time.ts'
 import { agingMark } from './aging.ts'
 import { numberIn, required, textIn } from './attributes.ts'
-import type { Database, Item } from './database.ts'
+import type { Database, Item, Outcome } from './database.ts'
 import { isReleased, records, reservedFor, type Kind, type RecordsOptions } from './records.ts'
-import { transact, type Transacted } from './transaction.ts'
+import { transact } from './transaction.ts'
 
 /** The queues of the accounts: pk `account#<appId>`, sk `queue#<name>`, the name in lower case. */
 export interface Queues {
@@ -60,11 +60,11 @@ export function queues(db: Database, table: string, clock: Clock, options: Recor
     return (await bind(queue, deadLetterPolicy, { Update }, deadLetterQueue, changeId)).won
   }
 
-  /** As the records have it of a single write. */
-  function creationOf(outcome: Transacted) {
+  /** As the records tell it of a single write. What stood in the way may also be the record of the dead-letter queue. */
+  function creationOf(queue: Queue, outcome: Outcome) {
     if (outcome.won) return 'created'
-    const found = outcome.reasons[0]?.Item
-    return found && isReleased(found) ? 'in release' : 'taken'
+    const { found } = outcome
+    return found && isReleased(found) && textIn(found, 'sk') === placeOf(queue).sk ? 'in release' : 'taken'
   }
 
   return {
@@ -80,7 +80,10 @@ export function queues(db: Database, table: string, clock: Clock, options: Recor
       const { deadLetterPolicy, changeId } = queue
       const outcome =
         deadLetterPolicy && deadLetterQueue
-          ? creationOf(await bind(queue, deadLetterPolicy, { Put: stored.writeOf(queue) }, deadLetterQueue, changeId))
+          ? creationOf(
+              queue,
+              await bind(queue, deadLetterPolicy, { Put: stored.writeOf(queue) }, deadLetterQueue, changeId),
+            )
           : await stored.create(queue)
       if (outcome === 'in release') throw new CmqError('queueNameInRelease')
       return outcome === 'created'

@@ -23,7 +23,7 @@ async function given() {
   const world = await newWorld(engine.endpoint)
   const { ask } = world.admin
   const eyes = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
-  await ask('CreateQueue', { queueName: 'dead', visibilityTimeout: 3_600 })
+  await ask('CreateQueue', { queueName: 'dead', visibilityTimeout: 43_200 })
   await ask('CreateQueue', { queueName, ...policy })
   return {
     world,
@@ -189,21 +189,21 @@ describe('given a beat whose process dies', () => {
   it.each(['before', 'after'] as const)(
     'when that is %s any of its calls, then each message is in exactly one queue, and the next beat moves the rest',
     async (moment) => {
+      const { world, clock, send, beat, inDead, items } = await given()
+      const bodies = ['small', 'x'.repeat(5_000)]
       for (let call = 1; ; call++) {
-        const { world, clock, send, beat, inDead, items } = await given()
-        await send('small')
-        await send('x'.repeat(5_000))
+        for (const body of bodies) await send(body)
         await clock.advance(300_000)
         const mortal = await world.process()
         mortal.dieAt(call, moment)
         void beat(mortal)
         await clock.advance(1_000)
-        expect(await items()).toBe(2)
+        expect(await items()).toBe(2 * call)
         // What was claimed comes free again.
         await clock.advance(30_000)
         await beat()
-        expect((await inDead()).toSorted()).toEqual(['small', 'x'.repeat(5_000)])
-        expect(await items()).toBe(2)
+        expect((await inDead()).toSorted()).toEqual(bodies)
+        expect(await items()).toBe(2 * call)
         if (!mortal.isDead) return expect(call).toBeGreaterThan(20)
       }
     },

@@ -252,6 +252,12 @@ async function drain(world: World, visibilityTimeout: number): Promise<void> {
     }
     await clock.advance(1_000)
   }
+  for (const queueName of ['q', 'dead']) {
+    const counts = await call(world, 0, { Action: 'GetQueueAttributes', queueName })
+    const { activeMsgNum, inactiveMsgNum, delayMsgNum } = counts as unknown as Record<string, number | undefined>
+    if (activeMsgNum !== 0 || inactiveMsgNum !== 0 || delayMsgNum !== 0)
+      throw new Error(`broken promise: ${queueName} is empty at the end: ${JSON.stringify(counts)}`)
+  }
   const lost = model.remaining(clock.now()).filter((text) => left.has(text))
   if (lost.length > 0)
     throw new Error(`broken promise: ${lost.length} acknowledged messages are not lost: ${lost.join().slice(0, 200)}`)

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { handler as create } from '../../functions/actions/create-queue.ts'
 import { handler as set } from '../../functions/actions/set-queue-attributes.ts'
-import { asker } from '../support/service.ts'
+import { whilePassing } from '../support/clock.ts'
+import { faultsOf, injectFaults, type Fault } from '../support/faults.ts'
+import { asker, type Client } from '../support/service.ts'
 import {
   accountForEachTest,
   aQueueId,
@@ -144,6 +146,25 @@ describe('given a queue that is bound', () => {
   })
 })
 
+/** A process whose first such call is halted on its way. */
+async function haltedAt(command: string) {
+  const reached = Promise.withResolvers<void>()
+  const halt = Promise.withResolvers<void>()
+  const prepare = (client: Client) =>
+    client.middlewareStack.add(
+      (next, context) => async (args) => {
+        if (context.commandName === command) {
+          reached.resolve()
+          await halt.promise
+        }
+        return next(args)
+      },
+      { step: 'initialize' },
+    )
+  const process = await cmq.anotherProcess({ prepare })
+  return { process, isReached: reached.promise, goOn: halt.resolve }
+}
+
 describe('given changes that meet', () => {
   it('when two bind the last place at once, then one of them does', async () => {
     for (const name of ['a', 'b', 'c', 'd', 'e']) await ask('CreateQueue', name, byReceives)
@@ -161,6 +182,48 @@ describe('given changes that meet', () => {
       isBound ? [success({ queueId: aQueueId }), isInUse] : [queueIsMissing, success({ queueId: aQueueId })],
     )
   })
+
+  it('when a queue is bound to between the check and the deletion, then it is not deleted', async () => {
+    const { process, isReached, goOn } = await haltedAt('DeleteItemCommand')
+    const deleting = asker(process)('DeleteQueue', { queueName: 'dead' })
+    await isReached
+    expect(await ask('CreateQueue', 'orders', byReceives)).toHaveProperty('code', 0)
+    goOn()
+    expect(await deleting).toEqual(isInUse)
+  })
+
+  it('when the dead-letter queue is bound itself between the check and the binding, then there is no chain', async () => {
+    await ask('CreateQueue', 'other')
+    const { process, isReached, goOn } = await haltedAt('TransactWriteItemsCommand')
+    const binding = asker(process)('CreateQueue', { queueName: 'orders', ...byReceives })
+    await isReached
+    const bound = await ask('SetQueueAttributes', 'dead', { ...byReceives, deadLetterQueueName: 'other' })
+    expect(bound).toHaveProperty('code', 0)
+    goOn()
+    expect(await binding).toEqual(isChained)
+    expect(await attributes('orders')).toEqual(queueIsMissing)
+  })
+
+  it('when the dead-letter queue is deleted between the check and the binding, then that is said', async () => {
+    await ask('CreateQueue', 'orders')
+    const { process, isReached, goOn } = await haltedAt('TransactWriteItemsCommand')
+    const binding = asker(process)('SetQueueAttributes', { queueName: 'orders', ...byReceives })
+    await isReached
+    expect(await ask('DeleteQueue', 'dead')).toHaveProperty('code', 0)
+    goOn()
+    expect(await binding).toEqual(queueIsMissing)
+  })
+
+  it.each<Fault>(['throttled', 'lost before', 'lost after'])(
+    'when the binding is %s, then it is made once',
+    async (fault) => {
+      const prepare = (client: Client) => injectFaults(client, faultsOf('TransactWriteItemsCommand', fault))
+      const unlucky = asker(await cmq.anotherProcess({ prepare }))
+      const creating = unlucky('CreateQueue', { queueName: 'orders', ...byReceives })
+      expect(await whilePassing(cmq.clock, creating)).toEqual(success({ queueId: aQueueId }))
+      expect(await attributes('orders')).toMatchObject(byReceives)
+    },
+  )
 
   it('when two bind each other, then there is no chain', async () => {
     await ask('CreateQueue', 'orders')

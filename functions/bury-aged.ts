@@ -1,4 +1,5 @@
 import { CmqError } from '../lib/domain/errors.ts'
+import type { Queue } from '../lib/domain/queue.ts'
 import type { AgingQueue } from '../lib/store/aging.ts'
 import { logger } from './logger.ts'
 import type { Services } from './services.ts'
@@ -31,16 +32,20 @@ export async function buryAged(services: Services, endBy: number, signal: AbortS
 async function buryOf(mark: AgingQueue, until: number, signal: AbortSignal, services: Services): Promise<number> {
   const { aging, messages, queues } = services
   try {
+    const recent = await queues.get(mark.account, mark.name).catch(nothing)
+    if (recent && isAging(recent, mark)) return await messages.buryAged(recent, until, signal)
+    // What is kept may be what there was before.
     const queue = await queues.read(mark.account, mark.name).catch(nothing)
-    if (queue?.id === mark.queueId && queue.deadLetterPolicy?.policy === 1)
-      return await messages.buryAged(queue, until, signal)
-    await aging.forget(mark)
+    if (!queue || !isAging(queue, mark)) await aging.forget(mark)
   } catch (error) {
     // The others need not wait for it; it is looked after again by the next beat.
     logger.error('a queue could not be looked after', { error, queue: mark.name })
   }
   return 0
 }
+
+const isAging = ({ id, deadLetterPolicy }: Queue, { queueId }: AgingQueue): boolean =>
+  id === queueId && deadLetterPolicy?.policy === 1
 
 /** What a refusal comes to: that there is no such queue. */
 function nothing(error: unknown): undefined {

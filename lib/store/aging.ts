@@ -1,8 +1,8 @@
-import { DeleteItemCommand, QueryCommand, type Put } from '@aws-sdk/client-dynamodb'
+import { DeleteItemCommand, type Put } from '@aws-sdk/client-dynamodb'
 import type { Queue } from '../domain/queue.ts'
 import type { Clock } from '../domain/time.ts'
 import { attributesOf, required, textIn } from './attributes.ts'
-import { settle, type Database, type Item } from './database.ts'
+import { queryAll, settle, type Database, type Item } from './database.ts'
 
 /** That the messages of a queue die of age, so that somebody has to look after them even while nobody receives. */
 export interface AgingQueue {
@@ -35,20 +35,11 @@ export const agingMark = (table: string, { id, account, name }: Queue, boundBy: 
 /** The marks of a table. */
 export const aging = (db: Database, table: string, clock: Clock): Aging => ({
   async list() {
-    const found: Item[] = []
-    let start: Item | undefined
-    do {
-      const { Items = [], LastEvaluatedKey } = await db.read(
-        new QueryCommand({
-          TableName: table,
-          KeyConditionExpression: 'pk = :pk',
-          ExpressionAttributeValues: attributesOf({ ':pk': PARTITION }),
-          ...(start ? { ExclusiveStartKey: start } : {}),
-        }),
-      )
-      found.push(...Items)
-      start = LastEvaluatedKey
-    } while (start)
+    const found = await queryAll(db, {
+      TableName: table,
+      KeyConditionExpression: 'pk = :pk',
+      ExpressionAttributeValues: attributesOf({ ':pk': PARTITION }),
+    })
     return found.map(markOf)
   },
 

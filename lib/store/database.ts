@@ -3,11 +3,13 @@ import {
   BatchWriteItemCommand,
   ConditionalCheckFailedException,
   DynamoDBClient,
+  QueryCommand,
   TransactionCanceledException,
   type AttributeValue,
   type ConsumedCapacity,
   type DynamoDBClientResolvedConfig,
   type DynamoDBServiceException,
+  type QueryCommandInput,
   type ServiceInputTypes,
   type ServiceOutputTypes,
   type WriteRequest,
@@ -222,6 +224,19 @@ export async function removeBatch(write: Call, table: string, keys: readonly Ite
   const { UnprocessedItems } = await write(new BatchWriteItemCommand({ RequestItems: { [table]: requests } }))
   const left = UnprocessedItems?.[table] ?? []
   return left.map(({ DeleteRequest }) => DeleteRequest?.Key).filter((key) => key !== undefined)
+}
+
+/** All items of a query, page after page. */
+export async function queryAll(db: Database, input: QueryCommandInput): Promise<readonly Item[]> {
+  const found: Item[] = []
+  let start: Item | undefined
+  do {
+    const next = start ? { ExclusiveStartKey: start } : {}
+    const { Items = [], LastEvaluatedKey } = await db.read(new QueryCommand({ ...input, ...next }))
+    found.push(...Items)
+    start = LastEvaluatedKey
+  } while (start)
+  return found
 }
 
 /** Reads items by their keys; what the table could not answer at once is asked for again. */

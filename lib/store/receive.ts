@@ -4,7 +4,7 @@ import { receiptHandleOf } from '../domain/receipt-handle.ts'
 import { after, isWithin, type Instant, type Seconds } from '../domain/time.ts'
 import { boundedMap } from './bounded-map.ts'
 import { keyAt, keyOf, LAST_KEY, partitionOf } from './message-item.ts'
-import type { Undertaker } from './dead-letters.ts'
+import type { Undertaker } from './undertaker.ts'
 import type { Messages, Received, Shared, Want } from './messages.ts'
 import { taker } from './take.ts'
 

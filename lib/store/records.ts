@@ -2,14 +2,13 @@ import {
   DeleteItemCommand,
   GetItemCommand,
   PutItemCommand,
-  QueryCommand,
   UpdateItemCommand,
   type Put,
   type Update,
 } from '@aws-sdk/client-dynamodb'
 import type { Clock, Seconds } from '../domain/time.ts'
 import { attributesOf, textIn, ttlOf, type Values } from './attributes.ts'
-import { settle, type Database, type Item } from './database.ts'
+import { queryAll, settle, type Database, type Item } from './database.ts'
 import { newKept } from './kept.ts'
 
 /** How a kind of thing lies in its records. */
@@ -128,21 +127,12 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
     get: (place) => kept.get(keptAs(place), () => read(place)),
 
     async list(pk) {
-      const found: Item[] = []
-      let start: Item | undefined
-      do {
-        const { Items = [], LastEvaluatedKey } = await db.read(
-          new QueryCommand({
-            TableName: table,
-            KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
-            ExpressionAttributeValues: attributesOf({ ':pk': pk, ':prefix': prefix }),
-            ConsistentRead: true,
-            ...(start ? { ExclusiveStartKey: start } : {}),
-          }),
-        )
-        found.push(...Items)
-        start = LastEvaluatedKey
-      } while (start)
+      const found = await queryAll(db, {
+        TableName: table,
+        KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
+        ExpressionAttributeValues: attributesOf({ ':pk': pk, ':prefix': prefix }),
+        ConsistentRead: true,
+      })
       return found.filter((item) => !isReleased(item)).map(thingOf)
     },
 

@@ -4,7 +4,7 @@ import { isExpired, isReady, type LeasedMessage, type Message, type Room } from 
 import type { Clock, Instant, Seconds } from '../domain/time.ts'
 import { newBasket, type Basket } from './basket.ts'
 import { FULL_LOOK_EVERY, STALE, type Look } from './front.ts'
-import type { Buried, Bury } from './dead-letters.ts'
+import type { Buried, Bury } from './undertaker.ts'
 import type { Shard } from './shards.ts'
 import type { Lane } from './lane.ts'
 import { instantOfKey, keyAfter, keyAt, keyOf } from './message-item.ts'

@@ -167,7 +167,7 @@ describe('given the mark of a queue', () => {
 })
 
 describe('given a dead-letter queue that is gone', () => {
-  it('when a beat comes, then that is told, nothing is written, and a later one moves what is left', async () => {
+  it('when a beat comes, then that is told once, and a later one moves what is left', async () => {
     const told = vi.spyOn(logger, 'error').mockImplementation(() => undefined)
     const { world, ask, clock, send, beat, inDead } = await given()
     await send('hello')

@@ -22,8 +22,11 @@ export async function buryAged(services: Services, endBy: number, signal: AbortS
   const left = found.map((mark) => ({ mark, place: random() })).toSorted((a, b) => a.place - b.place)
   let moved = 0
   const work = async () => {
-    for (let next = left.pop(); next && clock.now() < until; next = left.pop())
-      moved += await buryOf(next.mark, until, signal, services)
+    for (let next = left.pop(); next && clock.now() < until; next = left.pop()) {
+      // Not in one statement, which would add to what there was before the others added theirs.
+      const more = await buryOf(next.mark, until, signal, services)
+      moved += more
+    }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
   return moved

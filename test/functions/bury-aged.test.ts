@@ -85,15 +85,17 @@ describe('given a queue whose messages die of age, and from which nobody receive
     }
   })
 
-  it('when a beat moves some, then it says how many', async () => {
+  it('when a beat moves some of two queues, then it says how many', async () => {
     const info = vi.spyOn(logger, 'info').mockImplementation(() => undefined)
-    const { clock, send, beat } = await given()
+    const { ask, clock, send, beat } = await given()
+    await ask('CreateQueue', { queueName: 'others', ...policy })
+    await ask('SendMessage', { queueName: 'others', msgBody: 'hello' })
     await send('hello')
     await send('x'.repeat(5_000))
     await clock.advance(300_000)
     await beat()
     expect(info.mock.calls.filter(([line]) => line === 'release-delayed')).toMatchObject([
-      ['release-delayed', { topics: 0, released: 0, buried: 2 }],
+      ['release-delayed', { topics: 0, released: 0, buried: 3 }],
     ])
   })
 

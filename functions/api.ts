@@ -27,6 +27,7 @@ import { handler as setQueueAttributes } from './actions/set-queue-attributes.ts
 import { handler as setSubscriptionAttributes } from './actions/set-subscription-attributes.ts'
 import { handler as setTopicAttributes } from './actions/set-topic-attributes.ts'
 import { handler as subscribe } from './actions/subscribe.ts'
+import { handler as unbindDeadLetter } from './actions/unbind-dead-letter.ts'
 import { handler as unsubscribe } from './actions/unsubscribe.ts'
 import { cmqHandler, type CmqHandler } from './cmq-handler.ts'
 
@@ -58,6 +59,7 @@ const actions = new Map(
     SetSubscriptionAttributes: setSubscriptionAttributes,
     SetTopicAttributes: setTopicAttributes,
     Subscribe: subscribe,
+    UnbindDeadLetter: unbindDeadLetter,
     Unsubscribe: unsubscribe,
   }).map(([name, handler]) => [name.toLowerCase(), handler]),
 )

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { settingsOf } from '../../lib/domain/dead-letter-policy.ts'
 import { inSeconds } from '../../lib/domain/time.ts'
 import { queueName } from '../../lib/protocol/params.ts'
 import { cmqHandler } from '../cmq-handler.ts'
@@ -9,6 +10,7 @@ export const handler = cmqHandler({
 
   async run({ queueName: name }, { account, queues, messages, now }) {
     const queue = await queues.get(account, name)
+    const sources = await queues.sources(queue)
     const { active, inactive, delayed, oldestSentAt } = await messages.count(queue)
     return {
       ...queue.attributes,
@@ -24,6 +26,10 @@ export const handler = cmqHandler({
       queueId: queue.id,
       queueName: queue.name,
       shards: queue.writeShards,
+      ...(queue.deadLetterPolicy && settingsOf(queue.deadLetterPolicy)),
+      ...(sources.length > 0 && {
+        deadLetterSource: sources.map(({ id, name }) => ({ queueId: id, queueName: name })),
+      }),
     }
   },
 })

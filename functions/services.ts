@@ -4,6 +4,7 @@ import { keysOf, type Keys } from '../lib/keys.ts'
 import { runVariables, tableVariables } from '../lib/names.ts'
 import { targets, type Targets } from '../lib/push/addresses.ts'
 import { lambdaStart, type Start } from '../lib/starts.ts'
+import { archives } from '../lib/store/archives.ts'
 import { newBell, type Bell } from '../lib/store/bell.ts'
 import { bodies, type Bodies } from '../lib/store/bodies.ts'
 import { connect, database } from '../lib/store/database.ts'
@@ -77,6 +78,7 @@ export function createServices({
   const queueStore = queues(db, registry, clock, { isAlone })
   const messageStore = messages({
     lane: lane(db, tableNames.messages, clock),
+    archives: archives(db, tableNames.messages, clock, ids),
     bodies: bodyStore,
     queues: queueStore,
     ...common,

@@ -1,5 +1,6 @@
 import { CmqError } from './errors.ts'
-import { after, type Instant, type Seconds } from './time.ts'
+import { emptyArchive, narrowed, type Archive } from './rewind.ts'
+import { after, SETTLES, type Instant, type Seconds } from './time.ts'
 
 /** What CreateQueue and SetQueueAttributes set (406/5832, 406/5835). */
 export interface QueueAttributes {
@@ -34,6 +35,7 @@ export interface Queue {
   readonly shrunkAt?: Instant
   /** A longer retention that messages sent before a change may still have, and until when. */
   readonly formerRetention?: FormerRetention
+  readonly archive: Archive
 }
 
 /** A retention that was in force until a change, and until when messages may have it. */
@@ -72,17 +74,31 @@ export function changeOf(
   const attributes = { ...queue.attributes, ...defined(given) }
   checkRewind(attributes)
   const formerRetention = retentionBefore(queue, attributes.msgRetentionSeconds, now)
+  const archive = narrowed(queue.archive, queue.attributes.rewindSeconds, attributes.rewindSeconds, now)
   return {
     ...attributes,
     modifiedAt: now,
     ...(formerRetention && { formerRetention }),
+    ...(archive && { archive }),
     ...(shards !== undefined && reshaped(queue, shards, now)),
   }
 }
 
 /** What a change writes of a queue. */
 export type QueueChange = Partial<QueueAttributes> &
-  Partial<Pick<Queue, 'modifiedAt' | 'writeShards' | 'readShards' | 'shrunkAt' | 'formerRetention'>>
+  Partial<
+    Pick<Queue, 'laneId' | 'modifiedAt' | 'writeShards' | 'readShards' | 'shrunkAt' | 'formerRetention' | 'archive'>
+  >
+
+/**
+ * What clearing makes of a queue: another lane, and with it another archive, so that nothing is left of its messages, in
+ * whatever state. The count goes on, since nothing is to be archived under an earlier one.
+ */
+export const cleared = ({ archive, writeShards }: Queue, laneId: string): QueueChange => ({
+  laneId,
+  readShards: writeShards,
+  archive: { ...archive, rewinds: [] },
+})
 
 function checkRewind({ rewindSeconds, msgRetentionSeconds }: QueueAttributes): void {
   if (rewindSeconds > msgRetentionSeconds) throw new CmqError('rewindBeyondRetention')
@@ -112,7 +128,15 @@ export const newQueue = (
   attributes: QueueAttributes,
   shards: number,
   now: Instant,
-): Queue => ({ ...named, attributes, createdAt: now, modifiedAt: now, writeShards: shards, readShards: shards })
+): Queue => ({
+  ...named,
+  attributes,
+  createdAt: now,
+  modifiedAt: now,
+  writeShards: shards,
+  readShards: shards,
+  archive: emptyArchive,
+})
 
 /** The longest life that a message of this queue may have at `now`: nothing sent earlier than that is still alive. */
 export function longestRetention(queue: Queue, now: Instant): Seconds {
@@ -149,9 +173,6 @@ export function reshaped(
     ...(shrinks ? { shrunkAt: now } : queue.shrunkAt === undefined ? {} : { shrunkAt: queue.shrunkAt }),
   }
 }
-
-/** How long after a change no sender can still know the queue as it was. */
-const SETTLES: Seconds = 30
 
 /** Whether the shards above `writeShards` may be given up as soon as they are found empty. */
 export const mayRetireShards = (queue: Queue, now: Instant): boolean =>

@@ -58,6 +58,7 @@ export function itemOf(partition: string, message: Message): Item {
     leaseUntil: message.leaseUntil,
     receiveCount: message.receiveCount,
     firstReceivedAt: message.firstReceivedAt,
+    rewound: message.isRewound && 1,
     ...bodyValues(body),
   })
 }
@@ -88,6 +89,7 @@ export function messageOf(item: Item): Message {
     leaseId: required(textIn(item, 'leaseId'), 'leaseId'),
     receiveCount: required(numberIn(item, 'receiveCount'), 'receiveCount'),
     ...(firstReceivedAt === undefined ? {} : { firstReceivedAt }),
+    ...(numberIn(item, 'rewound') === undefined ? {} : { isRewound: true }),
     body: bodyOf(item),
   }
 }

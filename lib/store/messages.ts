@@ -3,6 +3,8 @@ import type { Ids } from '../domain/ids.ts'
 import { queueLimits, type Queue } from '../domain/queue.ts'
 import type { ReceiptHandle } from '../domain/receipt-handle.ts'
 import type { Clock, Instant, Seconds } from '../domain/time.ts'
+import { archiveCounter } from './archive-counts.ts'
+import type { Archives } from './archives.ts'
 import { newBell, type Bell } from './bell.ts'
 import type { Bodies } from './bodies.ts'
 import { counter, type MessageCounts } from './counts.ts'
@@ -53,6 +55,7 @@ export type Report = (message: string, details: Readonly<Record<string, unknown>
 /** What messages are stored with. */
 export interface MessageStores {
   readonly lane: Lane
+  readonly archives: Archives
   readonly bodies: Bodies
   readonly queues: Queues
   readonly clock: Clock
@@ -69,20 +72,25 @@ export interface Shared extends MessageStores {
 
 /** The messages of queues, over these stores. */
 export function messages(stores: MessageStores): Messages {
-  const { lane, clock } = stores
+  const { lane, archives, clock } = stores
   const shared: Shared = { ...stores, shards: newShards(), bell: newBell(clock) }
 
   return {
     ...sender(shared),
     receive: receiver(shared),
-    count: counter(shared),
+    count: counter({ ...shared, countArchive: archiveCounter(shared) }),
 
-    async remove(queue, { laneId, shard, visibleAt, messageId, leaseId, validUntil }) {
+    async remove(queue, handle) {
+      const { laneId, shard, visibleAt, messageId, leaseId, validUntil, archiveCount } = handle
       // Not compared with the queue's shards: another process may know of more than this one's record says.
       if (laneId !== queue.laneId || shard >= queueLimits.shards.max || validUntil <= clock.now()) return false
       const partition = partitionOf(laneId, shard)
       const key = keyOf({ visibleAt, id: messageId })
-      const ended = await lane.end(partition, key, leaseId, validUntil)
+      const ended =
+        queue.attributes.rewindSeconds > 0
+          ? // Its receiver may have known of a rewind that this process does not know of yet.
+            await archives.keep(handle, Math.max(queue.archive.count, archiveCount))
+          : await lane.end(partition, key, leaseId, validUntil)
       if (ended) shared.shards.known(partition)?.front.forget([key])
       return ended
     },

@@ -1,6 +1,7 @@
 import { CmqError } from '../domain/errors.ts'
 import { canonicalName } from '../domain/name.ts'
 import type { Queue, QueueChange } from '../domain/queue.ts'
+import { emptyArchive, without, type Archive, type Rewind } from '../domain/rewind.ts'
 import type { Clock, Seconds } from '../domain/time.ts'
 import { numberIn, required, textIn } from './attributes.ts'
 import type { Database, Item } from './database.ts'
@@ -16,6 +17,8 @@ export interface Queues {
   create(queue: Queue): Promise<boolean>
   /** Changes the named attributes; false when the queue is no longer as it was read. `changeId` is this call's alone. */
   change(queue: Queue, change: QueueChange, changeId: string): Promise<boolean>
+  /** Takes rewinds that have nothing to deliver any more from the record. Nobody has to be waited for. */
+  endRewinds(queue: Queue, done: readonly Rewind[], changeId: string): Promise<void>
   /** Gives up the shards above `writeShards`, which were found empty. Nobody has to be waited for: looks there find nothing. */
   retireShards(queue: Queue, changeId: string): Promise<void>
   /** False when this very queue is gone. Its name is free again after `freeAfter`. */
@@ -45,6 +48,10 @@ export function queues(db: Database, table: string, clock: Clock, options: Recor
       return isChanged
     },
 
+    async endRewinds(queue, done, changeId) {
+      await stored.change(queue, { archive: without(queue.archive, done) }, changeId)
+    },
+
     async retireShards(queue, changeId) {
       await stored.change(queue, { readShards: queue.writeShards }, changeId)
     },
@@ -69,8 +76,9 @@ const placeOf = ({ account, name }: Pick<Queue, 'account' | 'name'>) => ({
   sk: `queue#${canonicalName(name)}`,
 })
 
-const flattened = ({ formerRetention, ...change }: QueueChange) => ({
+const flattened = ({ formerRetention, archive, ...change }: QueueChange) => ({
   ...change,
+  ...(archive && archiveValues(archive)),
   formerRetentionSeconds: formerRetention?.seconds,
   formerRetentionUntil: formerRetention?.until,
 })
@@ -106,7 +114,23 @@ function queueOf(item: Item): Queue {
     modifiedAt: number('modifiedAt'),
     writeShards: number('writeShards'),
     readShards: number('readShards'),
+    archive: archiveOf(item),
     ...(shrunkAt === undefined ? {} : { shrunkAt }),
     ...(former === undefined ? {} : { formerRetention: { seconds: former, until: number('formerRetentionUntil') } }),
   }
 }
+
+const archiveValues = ({ count, since, keptFrom, rewinds }: Archive) => ({
+  archiveCount: count,
+  archiveSince: since,
+  archiveKeptFrom: keptFrom,
+  rewinds: JSON.stringify(rewinds),
+})
+
+/** The archive of a record. One that was created before there were archives has an empty one. */
+const archiveOf = (item: Item): Archive => ({
+  count: numberIn(item, 'archiveCount') ?? emptyArchive.count,
+  since: numberIn(item, 'archiveSince') ?? emptyArchive.since,
+  keptFrom: numberIn(item, 'archiveKeptFrom') ?? emptyArchive.keptFrom,
+  rewinds: JSON.parse(textIn(item, 'rewinds') ?? '[]') as Rewind[],
+})

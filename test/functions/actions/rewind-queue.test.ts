@@ -21,13 +21,14 @@ const toNow: typeof rewind = (sent, options) => rewind({ startConsumeTime: secon
 const set = (sent: Record<string, number>) => cmq.ask('SetQueueAttributes', { queueName, ...sent })
 const send = (msgBody: string) => cmq.ask('SendMessage', { queueName, msgBody })
 const receive = (numOfMsg = 16) => cmq.ask('BatchReceiveMessage', { queueName, numOfMsg })
-const remove = (receiptHandle: unknown) =>
-  cmq.ask('DeleteMessage', { queueName, receiptHandle: String(receiptHandle) })
+const remove = (receiptHandle: unknown) => cmq.ask('DeleteMessage', { queueName, receiptHandle: String(receiptHandle) })
 type Received = { msgBody: string; msgId: string; receiptHandle: string; dequeueCount: number; enqueueTime: number }
 const messagesIn = (answer: Record<string, unknown>) => (answer['msgInfoList'] ?? []) as Received[]
 const bodies = (answer: Record<string, unknown>) => messagesIn(answer).map(({ msgBody }) => msgBody)
 const numbers = async () => {
-  const { activeMsgNum, inactiveMsgNum, rewindMsgNum, rewindmsgNum } = await cmq.ask('GetQueueAttributes', { queueName })
+  const { activeMsgNum, inactiveMsgNum, rewindMsgNum, rewindmsgNum } = await cmq.ask('GetQueueAttributes', {
+    queueName,
+  })
   expect(rewindmsgNum).toBe(rewindMsgNum)
   return { activeMsgNum, inactiveMsgNum, rewindMsgNum } as object
 }
@@ -52,10 +53,7 @@ async function consume(): Promise<string[]> {
   }
 }
 
-const beyond = refusal(
-  4000,
-  '(10680)invalid rewind time, you can get the vaild range of that via GetQueueAttributes',
-)
+const beyond = refusal(4000, '(10680)invalid rewind time, you can get the vaild range of that via GetQueueAttributes')
 
 beforeEach(() => cmq.ask('CreateQueue', { queueName, rewindSeconds: 600 }))
 
@@ -74,8 +72,7 @@ describe('given startConsumeTime', () => {
 
   it('when it is a second earlier than rewindSeconds ago, or in the future, then it is out of range', async () => {
     for (const offset of [-600, -1, 0]) expect(await rewind({ startConsumeTime: second() + offset })).toEqual(success())
-    for (const offset of [-601, 1, 3_600])
-      expect(await rewind({ startConsumeTime: second() + offset })).toEqual(beyond)
+    for (const offset of [-601, 1, 3_600]) expect(await rewind({ startConsumeTime: second() + offset })).toEqual(beyond)
     for (const time of [0, -1, 10 ** 14]) expect(await rewind({ startConsumeTime: time })).toEqual(beyond)
   })
 
@@ -231,7 +228,10 @@ describe('given deleted messages', () => {
 
   it('when they were deleted as a batch, then they can be rewound all the same', async () => {
     for (const text of ['a', 'b', 'c']) await send(text)
-    const handles = messagesIn(await receive()).map(({ receiptHandle }, index) => [`receiptHandle.${index}`, receiptHandle])
+    const handles = messagesIn(await receive()).map(({ receiptHandle }, index) => [
+      `receiptHandle.${index}`,
+      receiptHandle,
+    ])
     expect(await cmq.ask('BatchDeleteMessage', { queueName, ...Object.fromEntries(handles) })).toEqual(success())
     await rewind({ startConsumeTime: second() })
     expect(await consume()).toEqual(['a', 'b', 'c'])

@@ -1,19 +1,14 @@
-import {
-  GetItemCommand,
-  QueryCommand,
-  type QueryCommandInput,
-  TransactWriteItemsCommand,
-  type TransactWriteItem,
-} from '@aws-sdk/client-dynamodb'
+import { GetItemCommand, QueryCommand, type QueryCommandInput, type TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import type { Ids } from '../domain/ids.ts'
 import type { LeasedMessage, Message } from '../domain/message.ts'
 import type { ReceiptHandle } from '../domain/receipt-handle.ts'
 import type { ArchivePlace } from '../domain/rewind.ts'
 import type { Clock, Instant } from '../domain/time.ts'
 import { attributesOf, endOf, numberIn, required, textIn } from './attributes.ts'
-import { settle, type Database, type Item } from './database.ts'
+import type { Database, Item } from './database.ts'
 import type { Range } from './lane.ts'
 import { itemOf, justAfter, keyAt, keyOf, messageOf, partitionOf } from './message-item.ts'
+import { transact } from './transaction.ts'
 
 /**
  * What was deleted from queues that can be rewound, in the table of their messages.
@@ -58,7 +53,8 @@ export interface ArchiveSurvey {
   readonly next?: string
 }
 
-const archiveOf = (laneId: string, shard: number): string => `${partitionOf(laneId, shard)}#archive`
+/** The partition of what was deleted from one shard. */
+export const archiveOf = (laneId: string, shard: number): string => `${partitionOf(laneId, shard)}#archive`
 
 const COUNT_DIGITS = 10
 
@@ -78,16 +74,7 @@ export function archives(db: Database, table: string, clock: Clock, ids: Ids): A
 
   /** One item goes, another comes, or nothing happens. */
   async function move(gone: TransactWriteItem['Delete'], come: TransactWriteItem['Put']): Promise<boolean> {
-    const command = new TransactWriteItemsCommand({
-      ClientRequestToken: ids.leaseId(),
-      TransactItems: [{ Delete: gone }, { Put: come }],
-    })
-    // A repeat of what took place succeeds, so what is refused is never our own.
-    const { won } = await settle(
-      clock,
-      () => db.write(command),
-      () => false,
-    )
+    const { won } = await transact(db, clock, [{ Delete: gone }, { Put: come }], ids.leaseId())
     return won
   }
 

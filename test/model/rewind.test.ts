@@ -219,8 +219,7 @@ async function count(world: World): Promise<void> {
   const answer = await whilePassing(clock, call(world, 0, 'GetQueueAttributes', {}))
   const since = clock.now() - 60_000
   const kept = model.kept(clock.now()).filter((id) => Number.parseInt(id.slice(0, 12), 16) >= since)
-  const { activeMsgNum, inactiveMsgNum, rewindMsgNum } = answer ?? {}
-  const counted = [activeMsgNum, inactiveMsgNum, rewindMsgNum].join()
+  const counted = [answer?.['activeMsgNum'], answer?.['inactiveMsgNum'], answer?.['rewindMsgNum']].join()
   if (counted !== [0, 0, kept.length].join())
     throw new Error(`broken promise: none is active or in flight, and ${kept.length} can be rewound, but ${counted}`)
 }

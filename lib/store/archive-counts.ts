@@ -2,20 +2,74 @@ import type { Queue } from '../domain/queue.ts'
 import { coveredFrom, rewindableFrom } from '../domain/rewind.ts'
 import type { Instant } from '../domain/time.ts'
 import { archiveKeyAt, type ArchivedState, type Archives } from './archives.ts'
-import { estimate, NONE, oldest, sum, type CountArchive, type MessageCounts } from './counts.ts'
+import { boundedMap } from './bounded-map.ts'
+import { estimate, type LaneCounter, type MessageCounts } from './counts.ts'
 import type { Lane } from './lane.ts'
 import { keyAt, LAST_KEY } from './message-item.ts'
-import type { Shared } from './messages.ts'
+import type { Messages, Shared } from './messages.ts'
 
-/** Counts in the archives of queues. */
-export const archiveCounter =
-  ({ archives, clock }: Pick<Shared, 'archives' | 'clock'>): CountArchive =>
-  async (queue, shard, { most, milliseconds }, now) => {
+/** How many messages of a queue are in which state, those that were deleted from it included (406/5834). */
+export interface QueueCounts extends MessageCounts {
+  /** Deleted ones that a rewind could bring back. Those that one has made receivable, received or not, are not among them. */
+  readonly rewindable: number
+}
+
+/** What lies in an archive. */
+interface ArchiveCounts {
+  readonly rewound: number
+  readonly rewindable: number
+  /** When the oldest of what is rewound was sent; Infinity where nothing is. */
+  readonly oldest: Instant
+}
+
+/** Up to here, in messages a shard and in milliseconds, everything is counted; what lies beyond is estimated. */
+const MOST_COUNTED = 50_000
+const COUNTING_TIME = 500
+
+/** A count of more messages than this is kept for a while, in milliseconds. */
+const CHEAP = 1_000
+const KEPT = 3_000
+const KEPT_COUNTS = 1_000
+
+const NONE: ArchiveCounts = { rewound: 0, rewindable: 0, oldest: Infinity }
+
+/** Adds what is archived to what is in the lane: what a rewind has made receivable is active. */
+export function withArchive(
+  countLane: LaneCounter,
+  { archives, clock }: Pick<Shared, 'archives' | 'clock'>,
+  most = MOST_COUNTED,
+): Messages['count'] {
+  const kept = boundedMap<{ until: Instant; counts: ArchiveCounts }>(KEPT_COUNTS)
+
+  return async (queue) => {
+    const [lane, archive] = await Promise.all([countLane(queue), countArchive(queue)])
+    const oldest = Math.min(lane.oldestSentAt ?? Infinity, archive.oldest)
+    return {
+      ...lane,
+      active: lane.active + archive.rewound,
+      rewindable: archive.rewindable,
+      ...(oldest === Infinity ? {} : { oldestSentAt: oldest }),
+    }
+  }
+
+  async function countArchive(queue: Queue): Promise<ArchiveCounts> {
+    const { laneId, archive, attributes, readShards } = queue
+    if (attributes.rewindSeconds === 0 && archive.rewinds.length === 0) return NONE
+    const now = clock.now()
+    const key = `${laneId}#${archive.count}`
+    const last = kept.get(key)
+    if (last && now < last.until) return last.counts
+    const shards = Array.from({ length: readShards }, (_, shard) => countShard(queue, shard, now))
+    const counts = (await Promise.all(shards)).reduce(sum, NONE)
+    if (counts.rewound + counts.rewindable > CHEAP) kept.set(key, { until: now + KEPT, counts })
+    return counts
+  }
+
+  async function countShard(queue: Queue, shard: number, now: Instant): Promise<ArchiveCounts> {
     const { laneId, archive } = queue
-    const startedAt = clock.now()
     let counts = NONE
     let from = archiveKeyAt(Math.min(archive.since, ...archive.rewinds.map(({ since }) => since)))
-    for (let counted = 0; counted < most && clock.now() - startedAt < milliseconds;) {
+    for (let counted = 0; counted < most && clock.now() - now < COUNTING_TIME;) {
       const range = { from, to: LAST_KEY, limit: most - counted, consistent: true }
       const { states, next } = await archives.survey(laneId, shard, range)
       counts = sum(counts, tally(states, queue, now))
@@ -25,6 +79,13 @@ export const archiveCounter =
     }
     return sum(counts, await estimateRest(archives, queue, shard, from, now))
   }
+}
+
+const sum = (a: ArchiveCounts, b: ArchiveCounts): ArchiveCounts => ({
+  rewound: a.rewound + b.rewound,
+  rewindable: a.rewindable + b.rewindable,
+  oldest: Math.min(a.oldest, b.oldest),
+})
 
 /** Where the messages of one count begin that a rewind has made receivable, and those of which one could. */
 function beginnings({ archive, attributes }: Queue, archivedIn: number, now: Instant) {
@@ -33,38 +94,41 @@ function beginnings({ archive, attributes }: Queue, archivedIn: number, now: Ins
   return { rewound, rewindable: Math.min(rewound, rewindable) }
 }
 
-function tally(states: readonly ArchivedState[], queue: Queue, now: Instant): MessageCounts {
-  let [active, rewindable, oldestSentAt] = [0, 0, Infinity]
+function tally(states: readonly ArchivedState[], queue: Queue, now: Instant): ArchiveCounts {
+  let { rewound, rewindable, oldest } = NONE
   for (const { archivedIn, sentAt, endsAt } of states) {
     const begin = beginnings(queue, archivedIn, now)
     if (endsAt <= now || sentAt < begin.rewindable) continue
     if (sentAt < begin.rewound) rewindable++
     else {
-      active++
-      oldestSentAt = Math.min(oldestSentAt, sentAt)
+      rewound++
+      oldest = Math.min(oldest, sentAt)
     }
   }
-  return { ...NONE, active, rewindable, ...oldest(oldestSentAt) }
+  return { rewound, rewindable, oldest }
 }
 
 /** Estimates what lies from a key on, count by count. */
 async function estimateRest(archives: Archives, queue: Queue, shard: number, key: string, now: Instant) {
   let counts = NONE
-  for (let from: string | undefined = key; from !== undefined;) {
+  for (let from = key; ;) {
     const range = { from, to: LAST_KEY, limit: 1, consistent: false }
     const [first] = (await archives.survey(queue.laneId, shard, range)).states
-    if (!first) break
+    if (!first) return counts
     const { archivedIn, sentAt } = first
-    const { rewound, rewindable } = beginnings(queue, archivedIn, now)
-    const guess = (begin: Instant, end: Instant) =>
-      begin < end && sentAt < end
-        ? estimate(asLane(archives, queue, shard, archivedIn, end), '', keyAt(Math.max(begin, sentAt)), now)
-        : NONE
-    const [before, since] = await Promise.all([guess(rewindable, rewound), guess(rewound, Infinity)])
-    counts = [{ ...NONE, rewindable: before.active }, since].reduce(sum, counts)
+    const begin = beginnings(queue, archivedIn, now)
+    const guess = async (from: Instant, end: Instant) =>
+      from < end && sentAt < end
+        ? await estimate(asLane(archives, queue, shard, archivedIn, end), '', keyAt(Math.max(from, sentAt)), now)
+        : undefined
+    const [before, since] = await Promise.all([guess(begin.rewindable, begin.rewound), guess(begin.rewound, Infinity)])
+    counts = sum(counts, {
+      rewound: since?.active ?? 0,
+      rewindable: before?.active ?? 0,
+      oldest: since?.oldestSentAt ?? Infinity,
+    })
     from = archiveKeyAt(archivedIn + 1)
   }
-  return counts
 }
 
 /** What was archived under one count and produced before `end`, as if it were a lane of messages that are all ready. */

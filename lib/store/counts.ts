@@ -2,7 +2,7 @@ import type { Queue } from '../domain/queue.ts'
 import type { Instant } from '../domain/time.ts'
 import type { Lane } from './lane.ts'
 import { instantOfKey, keyAfter, keyAt, LAST_KEY, partitionOf, type MessageState } from './message-item.ts'
-import type { Messages, Shared } from './messages.ts'
+import type { Shared } from './messages.ts'
 import { oldestAlive } from './receive.ts'
 
 /** How many messages of a queue are in which state (406/5834). */
@@ -10,8 +10,6 @@ export interface MessageCounts {
   readonly active: number
   readonly inactive: number
   readonly delayed: number
-  /** Deleted ones that a rewind could bring back. Those that one has brought back, received or not, are not among them. */
-  readonly rewindable: number
   /** When the oldest message that is not yet deleted was sent. */
   readonly oldestSentAt?: Instant
 }
@@ -35,39 +33,23 @@ const CLOSE_ENOUGH = 0.01
 const CHEAP = 1_000
 const KEPT = 3_000
 
-export const NONE: MessageCounts = { active: 0, inactive: 0, delayed: 0, rewindable: 0 }
+const NONE: MessageCounts = { active: 0, inactive: 0, delayed: 0 }
 
-/** Counts what is archived beside a shard: what a rewind has made receivable as active, what one could as rewindable. */
-export type CountArchive = (queue: Queue, shard: number, limits: CountLimits, now: Instant) => Promise<MessageCounts>
-
-/** Up to here, in messages and in milliseconds, everything is counted. */
-export interface CountLimits {
-  readonly most: number
-  readonly milliseconds: number
-}
-
-/** What is counted: a lane, and where queues can be rewound what is archived beside it. */
-export interface Counted extends Pick<Shared, 'lane' | 'clock'> {
-  readonly countArchive?: CountArchive
-}
+/** Counts the messages that lie in the lane of a queue. */
+export type LaneCounter = (queue: Queue) => Promise<MessageCounts>
 
 /** Counts up to `most` messages a shard one by one, and estimates the rest. */
-export function counter({ lane, clock, countArchive }: Counted, most = MOST_COUNTED): Messages['count'] {
-  const limits = { most, milliseconds: COUNTING_TIME }
+export function counter({ lane, clock }: Pick<Shared, 'lane' | 'clock'>, most = MOST_COUNTED): LaneCounter {
   const kept = new Map<string, { until: Instant; counts: MessageCounts }>()
 
   return async (queue) => {
     const now = clock.now()
     for (const [laneId, { until }] of kept) if (until <= now) kept.delete(laneId)
-    const key = `${queue.laneId}#${queue.archive.count}`
-    const last = kept.get(key)
+    const last = kept.get(queue.laneId)
     if (last) return last.counts
-    const shards = Array.from({ length: queue.readShards }, (_, shard) => shard)
-    const inLane = shards.map((shard) => countShard(partitionOf(queue.laneId, shard), queue, now))
-    const hasArchive = queue.attributes.rewindSeconds > 0 || queue.archive.rewinds.length > 0
-    const archived = shards.map((shard) => (hasArchive && countArchive?.(queue, shard, limits, now)) || NONE)
-    const counts = (await Promise.all([...inLane, ...archived])).reduce(sum, NONE)
-    if (total(counts) > CHEAP) kept.set(key, { until: now + KEPT, counts })
+    const shards = Array.from({ length: queue.readShards }, (_, shard) => partitionOf(queue.laneId, shard))
+    const counts = (await Promise.all(shards.map((partition) => countShard(partition, queue, now)))).reduce(sum, NONE)
+    if (total(counts) > CHEAP) kept.set(queue.laneId, { until: now + KEPT, counts })
     return counts
   }
 
@@ -112,7 +94,9 @@ export async function estimate(
     const counted = tally(states, now)
     const last = states.at(-1)
     if (next === undefined || !last) return { counted, guessed: NONE }
-    const guessed = scaled(counted, (closes - last.visibleAt) / (last.visibleAt + 1 - opens))
+    // The last one ends the part that was read, so what lies in that part, by its density, is all but that one.
+    const density = (states.length - 1) / states.length / (last.visibleAt + 1 - opens)
+    const guessed = scaled(counted, (closes - last.visibleAt) * density)
     return { counted, guessed, unread: { from: next, opens: last.visibleAt, closes } }
   }
 
@@ -152,14 +136,13 @@ function tally(states: readonly MessageState[], now: Instant): MessageCounts {
   const delayed = alive.filter(({ visibleAt }) => visibleAt > now).length
   const inactive = alive.filter(({ leaseUntil }) => leaseUntil > now).length
   const oldestSentAt = alive.reduce((oldest, { sentAt }) => Math.min(oldest, sentAt), Infinity)
-  return { ...NONE, active: alive.length - delayed - inactive, inactive, delayed, ...oldest(oldestSentAt) }
+  return { active: alive.length - delayed - inactive, inactive, delayed, ...oldest(oldestSentAt) }
 }
 
-export const sum = (a: MessageCounts, b: MessageCounts): MessageCounts => ({
+const sum = (a: MessageCounts, b: MessageCounts): MessageCounts => ({
   active: a.active + b.active,
   inactive: a.inactive + b.inactive,
   delayed: a.delayed + b.delayed,
-  rewindable: a.rewindable + b.rewindable,
   ...oldest(Math.min(a.oldestSentAt ?? Infinity, b.oldestSentAt ?? Infinity)),
 })
 
@@ -167,11 +150,9 @@ const scaled = (counts: MessageCounts, factor: number): MessageCounts => ({
   active: Math.round(counts.active * factor),
   inactive: Math.round(counts.inactive * factor),
   delayed: Math.round(counts.delayed * factor),
-  rewindable: Math.round(counts.rewindable * factor),
   ...oldest(counts.oldestSentAt ?? Infinity),
 })
 
-export const oldest = (instant: Instant) => (instant === Infinity ? {} : { oldestSentAt: instant })
+const oldest = (instant: Instant) => (instant === Infinity ? {} : { oldestSentAt: instant })
 
-const total = ({ active, inactive, delayed, rewindable }: MessageCounts): number =>
-  active + inactive + delayed + rewindable
+const total = ({ active, inactive, delayed }: MessageCounts): number => active + inactive + delayed

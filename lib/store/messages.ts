@@ -3,11 +3,11 @@ import type { Ids } from '../domain/ids.ts'
 import { queueLimits, type Queue } from '../domain/queue.ts'
 import type { ReceiptHandle } from '../domain/receipt-handle.ts'
 import type { Clock, Instant, Seconds } from '../domain/time.ts'
-import { archiveCounter } from './archive-counts.ts'
+import { withArchive, type QueueCounts } from './archive-counts.ts'
 import type { Archives } from './archives.ts'
 import { newBell, type Bell } from './bell.ts'
 import type { Bodies } from './bodies.ts'
-import { counter, type MessageCounts } from './counts.ts'
+import { counter } from './counts.ts'
 import { newShards, type Shards } from './shards.ts'
 import type { Lane } from './lane.ts'
 import { keyOf, partitionOf } from './message-item.ts'
@@ -29,7 +29,7 @@ export interface Messages {
   /** Ends a message; false when the handle has run out, is not the newest, or belongs to another queue. */
   remove(queue: Queue, handle: ReceiptHandle): Promise<boolean>
   /** How many messages are in which state, exact up to some ten thousand a shard. */
-  count(queue: Queue): Promise<MessageCounts>
+  count(queue: Queue): Promise<QueueCounts>
 }
 
 /** What a receive asks for. */
@@ -78,7 +78,7 @@ export function messages(stores: MessageStores): Messages {
   return {
     ...sender(shared),
     receive: receiver(shared),
-    count: counter({ ...shared, countArchive: archiveCounter(shared) }),
+    count: withArchive(counter(shared), shared),
 
     async remove(queue, handle) {
       const { laneId, shard, visibleAt, messageId, leaseId, validUntil, archiveCount } = handle

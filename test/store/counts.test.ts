@@ -59,19 +59,13 @@ describe('given a queue of ordinary size', () => {
       active: 200,
       inactive: 50,
       delayed: 120,
-      rewindable: 0,
       oldestSentAt: clock.now() - 20_049,
     })
   })
 
   it('when it is empty, then nothing is oldest', async () => {
     const { clock, theLane, queue } = await given(2)
-    expect(await counter({ lane: theLane, clock })(queue)).toEqual({
-      active: 0,
-      inactive: 0,
-      delayed: 0,
-      rewindable: 0,
-    })
+    expect(await counter({ lane: theLane, clock })(queue)).toEqual({ active: 0, inactive: 0, delayed: 0 })
   })
 })
 

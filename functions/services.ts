@@ -5,6 +5,7 @@ import { runVariables, tableVariables } from '../lib/names.ts'
 import { targets, type Targets } from '../lib/push/addresses.ts'
 import { lambdaStart, type Start } from '../lib/starts.ts'
 import { aging, type Aging } from '../lib/store/aging.ts'
+import { archives } from '../lib/store/archives.ts'
 import { newBeside, type Beside } from '../lib/store/beside.ts'
 import { newBell, type Bell } from '../lib/store/bell.ts'
 import { bodies, type Bodies } from '../lib/store/bodies.ts'
@@ -93,6 +94,7 @@ export function createServices({
   const messageLane = lane(db, tableNames.messages, clock)
   const messageStore = messages({
     lane: messageLane,
+    archives: archives(db, tableNames.messages, clock, ids),
     bodies: bodyStore,
     queues: queueStore,
     ...common,

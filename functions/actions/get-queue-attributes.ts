@@ -11,7 +11,7 @@ export const handler = cmqHandler({
   async run({ queueName: name }, { account, queues, messages, now }) {
     const queue = await queues.get(account, name)
     const sources = await queues.sources(queue)
-    const { active, inactive, delayed, oldestSentAt } = await messages.count(queue)
+    const { active, inactive, delayed, rewindable, oldestSentAt } = await messages.count(queue)
     return {
       ...queue.attributes,
       createTime: inSeconds(queue.createdAt),
@@ -20,8 +20,8 @@ export const handler = cmqHandler({
       inactiveMsgNum: inactive,
       delayMsgNum: delayed,
       // The document's spelling and the other one: SDKs read either.
-      rewindMsgNum: 0,
-      rewindmsgNum: 0,
+      rewindMsgNum: rewindable,
+      rewindmsgNum: rewindable,
       minMsgTime: inSeconds(oldestSentAt ?? now()),
       queueId: queue.id,
       queueName: queue.name,

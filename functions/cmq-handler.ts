@@ -9,6 +9,7 @@ import { parseRequest, type CmqRequest } from '../lib/protocol/request.ts'
 import { isSignedWith, isTimely } from '../lib/protocol/signature.ts'
 import { metered, noUsage, type Usage } from '../lib/store/meter.ts'
 import { logger } from './logger.ts'
+import { measured, messagesOf } from './metrics.ts'
 import { deployedServices, type Services } from './services.ts'
 
 type Event = APIGatewayProxyEventV2
@@ -17,6 +18,8 @@ type Result = APIGatewayProxyStructuredResultV2
 /** What Lambda passes beside the event. Localhost and tests pass services of their own, and a signal when the client left. */
 export interface Invocation {
   readonly awsRequestId: string
+  /** The action as CMQ spells it, when it is one. */
+  readonly action?: string
   readonly services?: Services
   readonly signal?: AbortSignal
 }
@@ -52,6 +55,8 @@ interface Found {
   request?: CmqRequest
   account?: string
   code?: number
+  /** What the action answers with. */
+  fields?: Fields
 }
 
 type Chain = MiddlewareObj<Event, Result, Error, Found>
@@ -78,8 +83,8 @@ export function cmqHandler<Schema extends Params>({ params, run }: Action<Schema
         now: () => services.clock.now(),
         signal: invocation.signal ?? new AbortController().signal,
       }
-      const fields = await run(readParams(params, request.values), call)
-      return answer(invocation.awsRequestId, fields)
+      found.fields = await run(readParams(params, request.values), call)
+      return answer(invocation.awsRequestId, found.fields)
     })
 
   return async (event, invocation) => {
@@ -96,16 +101,26 @@ const log: Chain = {
   onError: ({ context }) => writeLine(context),
 }
 
-function writeLine({ request, account, code = 0, services, startedAt, usage, invocation }: Found): void {
+function writeLine({ request, account, code = 0, services, startedAt, usage, invocation, fields = {} }: Found): void {
+  const now = services.clock.now()
+  const milliseconds = now - startedAt
+  const { action } = invocation
   logger.info('request', {
     requestId: invocation.awsRequestId,
-    action: request?.action,
+    action: action ?? request?.action,
     account,
     queue: request?.values.get('queuename'),
     topic: request?.values.get('topicname'),
     code,
-    milliseconds: services.clock.now() - startedAt,
+    milliseconds,
     ...usage,
+    ...measured(
+      now,
+      // What is no action is no metric either, or every client could make some.
+      action === undefined ? { values: {} } : { values: { milliseconds }, by: { action } },
+      messagesOf(fields),
+      code === 0 ? { values: {} } : { values: { refused: 1 }, by: { refusal: String(code) } },
+    ),
   })
 }
 

@@ -29,8 +29,9 @@ describe('a bundle', () => {
     },
   )
 
-  it.each(names)('loads by itself, and is a handler: %s', (name) => {
-    const script = `const { handler } = await import(${JSON.stringify(fileOf(name))}); process.stdout.write(typeof handler)`
+  it.each(names)('loads by itself, without what it does not need, and is a handler: %s', (name) => {
+    const script = `const { handler } = await import(${JSON.stringify(fileOf(name))}); process.stdout.write(typeof handler)
+      if (process.moduleLoadList.some((name) => name.includes('undici'))) process.stdout.write(' and undici')`
     const options = { cwd: outdir, env: {}, encoding: 'utf8' } as const
     expect(execFileSync(process.execPath, ['--input-type=module', '--eval', script], options)).toBe('function')
   })

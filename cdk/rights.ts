@@ -29,7 +29,7 @@ const isList = (asks: Asks): asks is readonly string[] => Array.isArray(asks)
 
 /** What a service asks of a key in the name of whoever asks the service. */
 const keyActions = {
-  dynamodb: ['Encrypt', 'Decrypt', 'ReEncryptFrom', 'ReEncryptTo', 'GenerateDataKey', 'DescribeKey', 'CreateGrant'],
+  dynamodb: ['Encrypt', 'Decrypt', 'ReEncryptFrom', 'ReEncryptTo', 'GenerateDataKey', 'DescribeKey'],
   secretsmanager: ['Decrypt'],
 }
 

@@ -51,7 +51,7 @@ export const metricsVariable = 'CMQ_METRICS_NAMESPACE'
 
 /** What the functions count, and in what unit. A log line has a member of that name. */
 export const measures = {
-  /** What a request took, by action; `Push` and `Release` are attempts at a delivery. As many as there were of them. */
+  /** What each request took, by its action, and each attempt at a delivery, by `Push`: so it tells their number too. */
   milliseconds: 'Milliseconds',
   /** Requests that were refused, by the code of the refusal. */
   refused: 'Count',

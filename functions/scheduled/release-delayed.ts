@@ -59,14 +59,8 @@ async function releaseDuty({ laneId, within, name }: Work, worker: Worker): Prom
       failure,
     }),
     waitOf: () => AGAIN,
-    tried: ({ id, publishedAt }, { outcome, milliseconds }) =>
-      logger.info('release', {
-        topic: topic.name,
-        messageId: id,
-        outcome,
-        late: worker.clock.now() - publishedAt,
-        ...measured(worker.clock.now(), { values: { milliseconds }, by: { action: 'Release' } }),
-      }),
+    tried: ({ id, publishedAt }, { outcome }) =>
+      logger.info('release', { topic: topic.name, messageId: id, outcome, late: worker.clock.now() - publishedAt }),
     dropped: ({ id, attempt }, why) =>
       logger.warn('message dropped', {
         topic: topic.name,

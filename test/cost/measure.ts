@@ -52,10 +52,10 @@ async function counting(endpoint: string, options: WorldOptions = {}) {
   const counters: Counter[] = []
   const world = await newWorld(endpoint, { ...options, prepare: (client) => void counters.push(countUsage(client)) })
   const ran = { runs: 0, milliseconds: 0 }
-  logger.info = (text, line) => {
+  logger.info = (text, ...[line]) => {
     if (text !== 'push') return
     ran.runs++
-    ran.milliseconds += (line as { milliseconds: number }).milliseconds
+    ran.milliseconds += (line as unknown as { milliseconds: number }).milliseconds
   }
   const asked = { requests: 0, metered: 0 }
   const total = () => counters.map(({ total }) => total).reduce(plus)

@@ -1,19 +1,20 @@
-import { aws_cloudwatch as cloudwatch, App, Stack } from 'aws-cdk-lib'
-import { tmpdir } from 'node:os'
+import { App, aws_cloudwatch as cloudwatch, Stack } from 'aws-cdk-lib'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { built } from '../../cdk/built.ts'
 import { CmqService } from '../../cdk/cmq-service.ts'
 import { functionKinds } from '../../cdk/functions.ts'
 import { prices } from '../../cdk/prices.ts'
 import { table } from '../bench/report.ts'
-import type { Consumed, Measured, Use } from './measure.ts'
-import { assumed, costOf, snsMillion, sqsMillion, sumOf, type Cost, type Kept } from './price.ts'
+import type { Measured, Use } from './measure.ts'
+import { assumed, costOf, snsMillion, sqsMillion, sumOf, type Kept } from './price.ts'
 
 const SMALL = 256
 const LARGE = 65_536
 const MILLION = 1_000_000
-const perMonth = (assumed.hoursOfMonth * 3_600) / 27
+const LONGEST_WAIT = 27
+const waitsOfMonth = (assumed.hoursOfMonth * 3_600) / LONGEST_WAIT
 
 /** The tables of docs/cost.md, by the names under which they stand there. */
 export const tablesOf = (measured: Measured, deadDay: Use): Readonly<Record<string, string>> => ({
@@ -24,48 +25,44 @@ export const tablesOf = (measured: Measured, deadDay: Use): Readonly<Record<stri
   'dead-day': deadDayOf(deadDay),
 })
 
-const heads = ['API Gateway', 'Lambda', 'DynamoDB', 'logs', 'in all']
+/** A million of the messages that were measured: what they take, and what another service asks. */
+function million(use: Use, kept: Kept | undefined, other: number): (string | number)[] {
+  const { messages, writeUnits, readUnits } = use
+  const keptOfAll = kept && { ...kept, bytes: kept.bytes * messages }
+  const cost = costOf(use, MILLION / messages, keptOfAll)
+  const { api, lambda, dynamodb, logs } = cost
+  const parts = [api, lambda, dynamodb, logs].map(dollars)
+  return [writeUnits / messages, readUnits / messages, ...parts, `**${dollars(sumOf(cost))}**`, dollars(other)]
+}
+
+const heads = ['write units', 'read units', 'API Gateway', 'Lambda', 'DynamoDB', 'logs', 'in all']
 
 function messages({ lives }: Measured): string {
   const body = { bytes: LARGE, days: assumed.bodyDays }
-  const row = (what: string, use: Use, kept: Kept | undefined, other: number) => [
-    what,
-    use.writeUnits / use.messages,
-    use.readUnits / use.messages,
-    ...costs(costOf(use, MILLION / use.messages, kept && { ...kept, bytes: kept.bytes * use.messages })),
-    dollars(other),
-  ]
   return table(
-    ['a million messages of', 'write units', 'read units', ...heads, 'SQS'],
+    ['a million messages of', ...heads, 'SQS'],
     [
-      row('256 bytes, one at a time', lives.small, undefined, sqsMillion(SMALL, 1)),
-      row('256 bytes, 16 at a time', lives.smallBatch, undefined, sqsMillion(SMALL, 10)),
-      row('64 KB, one at a time', lives.large, body, sqsMillion(LARGE, 1)),
-      row('64 KB, 16 at a time', lives.largeBatch, body, sqsMillion(LARGE, 10)),
+      ['256 bytes, one at a time', ...million(lives.small, undefined, sqsMillion(SMALL, 1))],
+      ['256 bytes, 16 at a time', ...million(lives.smallBatch, undefined, sqsMillion(SMALL, 10))],
+      ['64 KB, one at a time', ...million(lives.large, body, sqsMillion(LARGE, 1))],
+      ['64 KB, 16 at a time', ...million(lives.largeBatch, body, sqsMillion(LARGE, 10))],
     ],
   )
 }
 
 function pushes({ pushed }: Measured): string {
   const body = { bytes: LARGE, days: assumed.publishedBodyDays }
-  const row = (what: string, use: Use, kept: Kept | undefined, other: number) => [
-    what,
-    use.writeUnits / use.messages,
-    use.readUnits / use.messages,
-    ...costs(costOf(use, MILLION / use.messages, kept)),
-    dollars(other),
-  ]
   return table(
-    ['a million messages of', 'write units', 'read units', ...heads, 'SNS'],
+    ['a million messages of', ...heads, 'SNS'],
     [
-      row('256 bytes', pushed.small, undefined, snsMillion(SMALL)),
-      row('64 KB', pushed.large, { ...body, bytes: body.bytes * pushed.large.messages }, snsMillion(LARGE)),
+      ['256 bytes', ...million(pushed.small, undefined, snsMillion(SMALL))],
+      ['64 KB', ...million(pushed.large, body, snsMillion(LARGE))],
     ],
   )
 }
 
 function month({ wait, idleMinute }: Measured): string {
-  const waiting = sumOf(costOf(wait, perMonth, undefined, 27))
+  const waiting = costOf(wait, waitsOfMonth, undefined, LONGEST_WAIT)
   const minutes = assumed.hoursOfMonth * 60
   const beats = costOf(idleMinute, minutes)
   const bundles = Object.values(functionKinds).reduce((sum, { file }) => sum + built(file).byteLength, 0)
@@ -81,16 +78,15 @@ function month({ wait, idleMinute }: Measured): string {
     ],
   ]
   const idle = rows.reduce((sum, [, cost]) => sum + cost, 0)
-  const consumer = (use: Consumed) => sumOf(costOf(use, perMonth, undefined, 27))
   return table(
     ['a month of', 'dollars'],
     [
       ...rows.map(([what, cost]) => [what, dollars(cost)]),
       ['**an idle stack, in all**', dollars(idle)],
-      ['**a consumer that waits day and night, and gets nothing**', dollars(consumer(wait))],
-      ['of this the function that it keeps busy', dollars(costOf(wait, perMonth, undefined, 27).lambda)],
+      ['**a consumer that waits day and night, and gets nothing**', dollars(sumOf(waiting))],
+      ['of this the function that it keeps busy', dollars(waiting.lambda)],
       ['SQS, for such a consumer with waits of 20 s', dollars(sqsWaiting())],
-      ['what a consumer costs a day', dollars(waiting / assumed.daysOfMonth)],
+      ['what a consumer costs a day', dollars(sumOf(waiting) / assumed.daysOfMonth)],
     ],
   )
 }
@@ -147,14 +143,6 @@ function deadDayOf(day: Use): string {
     ],
   )
 }
-
-const costs = (cost: Cost) => [
-  dollars(cost.api),
-  dollars(cost.lambda),
-  dollars(cost.dynamodb),
-  dollars(cost.logs),
-  `**${dollars(sumOf(cost))}**`,
-]
 
 /** Two digits behind the point, or as many as there is something to see. */
 const dollars = (amount: number): string => (amount < 0.005 ? `${amount.toFixed(4)}` : amount.toFixed(2))

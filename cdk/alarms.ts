@@ -51,7 +51,7 @@ export function createAlarms(
 }
 
 function rulesOf(watched: Watched): Readonly<Record<string, Rule>> {
-  const { functions, stage, namespace, failedBeats } = watched
+  const { functions, stage, counting, failedBeats } = watched
   const { api, push, releaseDelayed, retryDeliveries } = functions
   const all = [api, push, releaseDelayed, retryDeliveries]
   return {
@@ -84,7 +84,7 @@ function rulesOf(watched: Watched): Readonly<Record<string, Rule>> {
     },
     Overdue: {
       description: 'A delivery or a delayed publication has been due for three minutes, and nobody works on it',
-      metric: measured(namespace, 'overdue', { period: MINUTE, statistic: cloudwatch.Stats.MAXIMUM }),
+      metric: measured(counting.namespace, 'overdue', { period: MINUTE, statistic: cloudwatch.Stats.MAXIMUM }),
       threshold: 180,
       evaluationPeriods: 3,
       isNeverSilent: true,

@@ -25,7 +25,7 @@ import type { CmqServiceProps } from './props.ts'
 import { settingsOf } from './settings.ts'
 import { createTables, restorableByDefault } from './tables.ts'
 import type { Watched } from './watched.ts'
-import { createFunctions, type Sizes } from './wiring.ts'
+import { type Counting, createFunctions, type Sizes } from './wiring.ts'
 
 /**
  * A queue and topic service that speaks CMQ: an HTTP API, the function behind it, those that deliver what was published,
@@ -50,11 +50,10 @@ export class CmqService extends Construct {
   readonly domainName: gateway.DomainName | undefined
   /** The URL that CMQ's SDKs are given. */
   readonly endpoint: string
-  /** Where the functions count, if they do. */
-  readonly metricNamespace: string
   readonly alarms: readonly cloudwatch.Alarm[]
   readonly dashboard: cloudwatch.Dashboard | undefined
-  private readonly hasMetrics: boolean
+  /** Where the functions count, and what. */
+  readonly counting: Counting
   private readonly sizes: Sizes
 
   constructor(scope: Construct, id: string, props: CmqServiceProps = {}) {
@@ -62,10 +61,10 @@ export class CmqService extends Construct {
     const { removalPolicy = RemovalPolicy.RETAIN, logRetention = logs.RetentionDays.ONE_MONTH } = props
     const { encryptionKey, alarmTopic, alarms = alarmTopic !== undefined, pointInTimeRecovery } = props
     const restorable = pointInTimeRecovery ?? restorableByDefault
-    this.hasMetrics = props.metrics ?? false
     const { api, push, releaseDelayed, retryDeliveries } = props
     this.sizes = { api, push, releaseDelayed, retryDeliveries }
-    this.metricNamespace = namespaceOf(this)
+    const { metrics = false } = props
+    this.counting = { namespace: namespaceOf(this), all: metrics, overdue: metrics || alarms }
     for (const [name, value] of Object.entries(props.tags ?? {})) Tags.of(this).add(name, value)
 
     this.tables = createTables(this, { restorable, encryptionKey, removalPolicy })
@@ -77,7 +76,7 @@ export class CmqService extends Construct {
       sizes: this.sizes,
       pushNetwork: props.network,
       settings: settingsOf(props),
-      counting: { namespace: this.metricNamespace, all: this.hasMetrics, overdue: this.hasMetrics || alarms },
+      counting: this.counting,
       logRetention,
       removalPolicy,
     })
@@ -152,8 +151,8 @@ export class CmqService extends Construct {
   }
 
   private counted(name: Measure, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
-    if (!this.hasMetrics) throw new Error(`the metric ${name} is counted only where the property metrics is true`)
-    return measured(this.metricNamespace, name, options)
+    if (!this.counting.all) throw new Error(`the metric ${name} is counted only where the property metrics is true`)
+    return measured(this.counting.namespace, name, options)
   }
 
   private watched(): Watched {
@@ -168,8 +167,7 @@ export class CmqService extends Construct {
       tables: this.tables,
       stage: this.stage,
       failedBeats: this.failedBeats,
-      namespace: this.metricNamespace,
-      hasMetrics: this.hasMetrics,
+      counting: this.counting,
     }
   }
 

@@ -12,20 +12,20 @@ const { SUM, MAXIMUM } = cloudwatch.Stats
 /** Everything about a service on one page. What its functions count is there when they do; the rest AWS counts for nothing. */
 export function createDashboard(scope: Construct, watched: Watched): cloudwatch.Dashboard {
   const dashboard = new cloudwatch.Dashboard(scope, 'Dashboard', { defaultInterval: Duration.hours(12) })
-  dashboard.addWidgets(...counted(watched.hasMetrics ? countedByFunctions(watched) : {}))
-  dashboard.addWidgets(...counted(countedByAws(watched)))
+  dashboard.addWidgets(...drawn(watched.counting.all ? countedByFunctions(watched) : {}))
+  dashboard.addWidgets(...drawn(countedByAws(watched)))
   return dashboard
 }
 
 type Graphs = Readonly<Record<string, readonly cloudwatch.IMetric[]>>
 
 /** Graphs side by side, three in a row. */
-const counted = (graphs: Graphs): cloudwatch.GraphWidget[] =>
+const drawn = (graphs: Graphs): cloudwatch.GraphWidget[] =>
   Object.entries(graphs).map(
     ([title, left]) => new cloudwatch.GraphWidget({ title, left: [...left], width: 8, height: 6 }),
   )
 
-function countedByFunctions({ namespace }: Watched): Graphs {
+function countedByFunctions({ counting: { namespace } }: Watched): Graphs {
   const sum = (name: Measure, label: string) => measured(namespace, name, { period, label })
   const { SAMPLE_COUNT, p } = cloudwatch.Stats
   return {
@@ -48,7 +48,7 @@ function countedByFunctions({ namespace }: Watched): Graphs {
   }
 }
 
-function countedByAws({ functions, tables, stage, namespace, sizes }: Watched): Graphs {
+function countedByAws({ functions, tables, stage, sizes, counting }: Watched): Graphs {
   const each = (metricOf: (name: FunctionName) => cloudwatch.IMetric) =>
     (Object.keys(functions) as FunctionName[]).map(metricOf)
   const units = (kind: 'Read' | 'Write') =>
@@ -70,9 +70,13 @@ function countedByAws({ functions, tables, stage, namespace, sizes }: Watched): 
     ),
     'Read units': units('Read'),
     'Write units': units('Write'),
-    'Seconds for which what nobody works on has been due': [
-      measured(namespace, 'overdue', { period, statistic: MAXIMUM, label: 'overdue' }),
-    ],
+    ...(counting.overdue
+      ? {
+          'Seconds for which what nobody works on has been due': [
+            measured(counting.namespace, 'overdue', { period, statistic: MAXIMUM, label: 'overdue' }),
+          ],
+        }
+      : {}),
     'Dollars an hour': [dollarsAnHour({ functions, tables, stage, sizes })],
   }
 }

@@ -22,7 +22,7 @@ export interface CmqServiceProps extends SettingProps {
 
   /**
    * A key of your own for the tables and the key pair: whoever may not use it reads neither. It costs a dollar a month and
-   * its requests, and the service is lost with it. Changing it for another makes the key pair unreadable while the old key is gone.
+   * its requests, and everything is lost with it, also after it was changed for another and something is still under the old.
    * @default - keys of AWS, for nothing
    */
   readonly encryptionKey?: kms.IKey

@@ -6,7 +6,7 @@ import type {
 } from 'aws-cdk-lib'
 import type { Table } from '../lib/tables.ts'
 import type { FunctionName } from './functions.ts'
-import type { Sizes } from './wiring.ts'
+import type { Counting, Sizes } from './wiring.ts'
 
 /** What alarms and a dashboard look at. */
 export interface Watched {
@@ -15,8 +15,5 @@ export interface Watched {
   readonly tables: Readonly<Record<Table, dynamodb.Table>>
   readonly stage: gateway.HttpStage
   readonly failedBeats: sqs.Queue
-  /** Where the functions count. */
-  readonly namespace: string
-  /** Whether they count all that they can, or only what alarms need. */
-  readonly hasMetrics: boolean
+  readonly counting: Counting
 }

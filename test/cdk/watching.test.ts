@@ -80,14 +80,14 @@ describe('metrics', () => {
   it('are counted by all functions, where nobody else counts', () => {
     const service = deployed({ metrics: true })
     expect(counting(service)).toEqual(functions)
-    const { metricNamespace } = deployed({ metrics: true }, 'cmq-test').service
-    expect(metricNamespace).toBe('CMQ/cmq-test')
+    const { namespace } = deployed({ metrics: true }, 'cmq-test').service.counting
+    expect(namespace).toBe('CMQ/cmq-test')
   })
 
   it('of two services in one stack do not mix', () => {
     const stack = new Stack(new App({ outdir }), 'both')
     const [one, other] = ['One', 'Other'].map((id) => new CmqService(stack, id))
-    expect([one?.metricNamespace, other?.metricNamespace]).toEqual(['CMQ/both/One', 'CMQ/both/Other'])
+    expect([one?.counting.namespace, other?.counting.namespace]).toEqual(['CMQ/both/One', 'CMQ/both/Other'])
   })
 
   it('are at hand by what they count', () => {
@@ -131,7 +131,7 @@ describe('the dashboard', () => {
       'Concurrent',
     ])
       expect(widgets).toContain(word)
-    expect(widgets).not.toContain('Requests by action')
+    for (const word of ['Requests by action', 'overdue']) expect(widgets).not.toContain(word)
     expect(service.service.dashboard).toBeDefined()
   })
 

@@ -21,8 +21,8 @@ export function built(file: string): Uint8Array {
 const neverUsed = ['ini', 'process', 'sso', 'web-identity'].map((name) => `@aws-sdk/credential-provider-${name}`)
 
 /**
- * Importing node:http reads each of its exports, and one of them loads all of undici, which nothing here uses: half of a
- * cold start. Modules that are got by a call are not read like that.
+ * Importing node:http reads each of its exports, and one of them loads all of undici, which nothing here uses: a third
+ * of a cold start. Modules that are got by a call are not read like that.
  */
 const lazily = Object.fromEntries(
   ['http', 'https'].flatMap((name) => [name, `node:${name}`].map((module) => [module, `./cdk/builtins/${name}.cts`])),

@@ -137,6 +137,9 @@ const context = v.strictObject(
   'does not exist',
 )
 
+/** The context values that there are. */
+export const contextNames: readonly string[] = Object.keys(context.entries)
+
 /** Values that say something only beside others. */
 const companions: readonly (readonly [name: string, needed: string])[] = [
   ['rateLimit', 'burstLimit'],

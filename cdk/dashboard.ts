@@ -9,7 +9,7 @@ import type { Watched } from './watched.ts'
 const period = Duration.minutes(5)
 const { SUM, MAXIMUM } = cloudwatch.Stats
 
-/** Everything about a service on one page. What its functions count is there when they do; the rest AWS counts for nothing. */
+/** Everything about a service on one page: what its functions count, when they do, and what AWS counts for nothing. */
 export function createDashboard(scope: Construct, watched: Watched): cloudwatch.Dashboard {
   const dashboard = new cloudwatch.Dashboard(scope, 'Dashboard', { defaultInterval: Duration.hours(12) })
   dashboard.addWidgets(...drawn(watched.counting.all ? countedByFunctions(watched) : {}))
@@ -81,7 +81,7 @@ function countedByAws({ functions, tables, stage, sizes, counting }: Watched): G
   }
 }
 
-/** What is paid for by use, at the prices of us-east-1: requests, functions, units. Logs and what is stored come to it. */
+/** What is paid for by use, at the prices of us-east-1: requests, functions, units. Logs and storage come to it. */
 function dollarsAnHour({ functions, tables, stage, sizes }: Pick<Watched, 'functions' | 'tables' | 'stage' | 'sizes'>) {
   const million = 1_000_000
   const terms: [cloudwatch.IMetric, dollars: number][] = [
@@ -104,10 +104,11 @@ function dollarsAnHour({ functions, tables, stage, sizes }: Pick<Watched, 'funct
       ],
     ]),
   ]
+  const products = terms.map(([, dollars], index) => `FILL(t${index}, 0) * ${dollars.toFixed(15)}`)
   const perHour = Duration.hours(1).toSeconds() / period.toSeconds()
   return new cloudwatch.MathExpression({
     // What nothing is told of costs nothing.
-    expression: `${perHour} * (${terms.map(([, dollars], index) => `FILL(t${index}, 0) * ${dollars.toFixed(15)}`).join(' + ')})`,
+    expression: `${perHour} * (${products.join(' + ')})`,
     label: 'dollars an hour',
     period,
     usingMetrics: Object.fromEntries(terms.map(([metric], index) => [`t${index}`, metric])),

@@ -27,7 +27,8 @@ export interface Domain {
 
   /**
    * A certificate for the name, in the region of the stack.
-   * @default - one is made, and proven by a record in the hosted zone; without one, deployment waits until you have made the record
+   * @default - one is made, and proven by a record in the hosted zone; without a zone, deployment waits until you have
+   * made that record
    */
   readonly certificate?: certificates.ICertificate
 

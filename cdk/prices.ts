@@ -16,9 +16,7 @@ export const prices = {
   dynamodbRestorableGigabyteMonth: 0.2,
   schedulerMillionInvocations: 1,
   secretMonth: 0.4,
-  secretsMillionReads: 5,
   keyMonth: 1,
-  keyMillionRequests: 3,
   logsGigabyte: 0.5,
   logsGigabyteMonth: 0.03,
   metricMonth: 0.3,
@@ -26,8 +24,6 @@ export const prices = {
   alarmMetricMonth: 0.1,
   dashboardMonth: 3,
   bucketGigabyteMonth: 0.023,
-  /** What comes in is free. */
-  trafficOutGigabyte: 0.09,
   /** Each 64 KB of a request, or part of it. */
   sqsMillionRequests: 0.4,
   snsMillionRequests: 0.5,

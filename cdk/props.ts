@@ -22,7 +22,7 @@ export interface CmqServiceProps extends SettingProps {
 
   /**
    * A key of your own for the tables and the key pair: whoever may not use it reads neither. It costs a dollar a month and
-   * its requests, and everything is lost with it, also after it was changed for another and something is still under the old.
+   * its requests, and what is encrypted with it is lost with it, also when it has been changed for another since.
    * @default - keys of AWS, for nothing
    */
   readonly encryptionKey?: kms.IKey
@@ -36,15 +36,15 @@ export interface CmqServiceProps extends SettingProps {
 
   /**
    * The function that answers requests. A consumer that waits for messages occupies one of its executions and pays for its
-   * memory although waiting needs little. Concurrency set aside has to cover all consumers that wait, and the requests beside.
+   * memory although waiting needs little. Concurrency set aside has to cover all consumers that wait, and all requests.
    * @default - 512 MB, no concurrency of its own
    */
   readonly api?: FunctionSize
 
   /**
    * The function that pushes to one subscription at a time, and waits most of its time for its subscriber. More memory
-   * pushes faster to one that can take it. Concurrency set aside bounds how many subscriptions are pushed to at once; the others wait
-   * for up to a minute longer.
+   * pushes faster to one that can take it. Concurrency set aside bounds how many subscriptions are pushed to at once; the
+   * others wait until one of them is done, and for up to a minute more.
    * @default - 512 MB, no concurrency of its own
    */
   readonly push?: FunctionSize

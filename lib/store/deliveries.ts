@@ -60,7 +60,7 @@ const KEPT = 86_400_000
 /** Nobody counts further: a subscription with so many is in trouble, however many they are. */
 export const COUNTED = 10_000
 
-/** So many are looked at for the one that is due first: more than there are failing ones in a window, behind which a new one lies. */
+/** So many are looked at for the one due first: more than there are failing ones in a window, behind which a new one lies. */
 const FIRST = 32
 
 /** A count of more than so many is kept for so many milliseconds: it reads what it counts. */

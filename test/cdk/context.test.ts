@@ -1,12 +1,22 @@
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readContext } from '../../cdk/context.ts'
+import { contextNames, readContext } from '../../cdk/context.ts'
 import { propsOf } from '../../cdk/references.ts'
 
+const root = join(import.meta.dirname, '../..')
 const retentions =
   '1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, 9999'
 
 describe('the context values', () => {
+  it.each(contextNames)('%s stands in the documents', (name) => {
+    const documents = ['README.md', 'docs/operations.md']
+      .map((file) => readFileSync(join(root, file), 'utf8'))
+      .join('\n')
+    expect(documents).toMatch(new RegExp(`[\x60\\s]${name}[\x60=]`))
+  })
+
   it('make the stack cmq with nothing but defaults when there are none but those of CDK', () => {
     expect(readContext({ '@aws-cdk/aws-iam:minimizePolicies': true, 'aws:cdk:bundling-stacks': ['**'] })).toEqual({
       stackName: 'cmq',

@@ -16,11 +16,11 @@ const usage = `npm run cost -- [options]
 
 Exits with 1 if the document says something else.`
 
-export const page = join(import.meta.dirname, '../../docs/cost.md')
+const page = join(import.meta.dirname, '../../docs/cost.md')
 const kept = join(import.meta.dirname, 'measured.json')
 
 /** What was measured. */
-export interface Units {
+interface Units {
   readonly measured: Measured
   readonly deadDay: Use
 }

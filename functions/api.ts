@@ -65,8 +65,13 @@ const actions = new Map(
     Subscribe: subscribe,
     UnbindDeadLetter: unbindDeadLetter,
     Unsubscribe: unsubscribe,
-  }).map(([name, handler]) => [name.toLowerCase(), handler]),
+  }).map(([name, handler]) => [name.toLowerCase(), named(name, handler)]),
 )
+
+/** The handler, told how CMQ spells its action, whatever the request does. */
+function named(action: string, handler: CmqHandler): CmqHandler {
+  return (event, invocation) => handler(event, { ...invocation, action })
+}
 
 /** Refuses what names no action, or cannot be read at all. A request that nobody signed does not learn which. */
 const unknownAction = cmqHandler({

@@ -12,6 +12,7 @@ import { isSignedWith, isTimely } from '../lib/protocol/signature.ts'
 import { metered, noUsage, type Usage } from '../lib/store/meter.ts'
 import { authorize, isChange } from './authorize.ts'
 import { logger } from './logger.ts'
+import { measured, messagesOf } from './metrics.ts'
 import { deployedServices, type Services } from './services.ts'
 
 type Event = APIGatewayProxyEventV2
@@ -20,6 +21,8 @@ type Result = APIGatewayProxyStructuredResultV2
 /** What Lambda passes beside the event. Localhost and tests pass services of their own, and a signal when the client left. */
 export interface Invocation {
   readonly awsRequestId: string
+  /** The action as CMQ spells it, when it is one. */
+  readonly action?: string
   readonly services?: Services
   readonly signal?: AbortSignal
 }
@@ -58,6 +61,8 @@ interface Found {
   key?: Key
   resources?: readonly string[]
   code?: number
+  /** What the action answers with. */
+  fields?: Fields
 }
 
 type Chain = MiddlewareObj<Event, Result, Error, Found>
@@ -85,8 +90,8 @@ export function cmqHandler<Schema extends Params>({ params, alsoAbout, run }: Ac
         now: () => services.clock.now(),
         signal: invocation.signal ?? new AbortController().signal,
       }
-      const fields = await run(readParams(params, request.values), call)
-      return answer(invocation.awsRequestId, fields)
+      found.fields = await run(readParams(params, request.values), call)
+      return answer(invocation.awsRequestId, found.fields)
     })
 
   return async (event, invocation) => {
@@ -114,16 +119,26 @@ function writeLines(found: Found): void {
   logger.info('audit', { requestId: invocation.awsRequestId, secretId, account, action, resources, subscription, code })
 }
 
-function writeLine({ request, key, code = 0, services, startedAt, usage, invocation }: Found): void {
+function writeLine({ request, key, code = 0, services, startedAt, usage, invocation, fields = {} }: Found): void {
+  const now = services.clock.now()
+  const milliseconds = now - startedAt
+  const { action } = invocation
   logger.info('request', {
     requestId: invocation.awsRequestId,
-    action: request?.action,
+    action: action ?? request?.action,
     account: key?.account,
     queue: request?.values.get('queuename'),
     topic: request?.values.get('topicname'),
     code,
-    milliseconds: services.clock.now() - startedAt,
+    milliseconds,
     ...usage,
+    ...measured(
+      now,
+      // What is no action is no metric either, or every client could make some.
+      action === undefined ? { values: {} } : { values: { milliseconds }, by: { action } },
+      messagesOf(fields),
+      code === 0 ? { values: {} } : { values: { refused: 1 }, by: { refusal: String(code) } },
+    ),
   })
 }
 

@@ -8,6 +8,7 @@ import { pushRequest } from '../lib/protocol/push-request.ts'
 import type { Attempt, Duty } from '../lib/push/duty.ts'
 import type { Work } from '../lib/store/work.ts'
 import { logger } from './logger.ts'
+import { measured } from './metrics.ts'
 import { runHandler } from './run-handler.ts'
 import { deployedWorker, type Worker } from './worker.ts'
 
@@ -36,7 +37,7 @@ async function pushDuty({ laneId, within, name }: Work, worker: Worker): Promise
     next: (delivery, failure, now) => afterFailure(delivery, failure, strategy, now, random),
     waitOf: ({ attempt }) => retryDelay(strategy, attempt - 1, () => 0) ?? 0,
 
-    tried(delivery, { outcome, milliseconds }, nextDueAt) {
+    tried(delivery, { isDelivered, outcome, milliseconds }, nextDueAt) {
       const next = nextDueAt === undefined ? {} : { nextDueAt: new Date(nextDueAt).toISOString() }
       const isNews = delivery.attempt === 0 && nextDueAt !== undefined
       logger[isNews ? 'warn' : 'info']('attempt', {
@@ -45,6 +46,11 @@ async function pushDuty({ laneId, within, name }: Work, worker: Worker): Promise
         status: outcome,
         milliseconds,
         ...next,
+        ...measured(
+          worker.clock.now(),
+          { values: { milliseconds }, by: { action: 'Push' } },
+          { values: { ...(delivery.attempt > 0 ? { retries: 1 } : {}), ...(isDelivered ? {} : { failed: 1 }) } },
+        ),
       })
     },
 
@@ -55,6 +61,7 @@ async function pushDuty({ laneId, within, name }: Work, worker: Worker): Promise
         attempts: delivery.attempt,
         publishedAt: new Date(delivery.publishedAt).toISOString(),
         lastFailure: why,
+        ...measured(worker.clock.now(), { values: { dropped: 1 } }),
       })
     },
   }

@@ -63,7 +63,7 @@ export class CmqService extends Construct {
   /** Holds all schedules of the service: those that recur, and those of deliveries that are due later. */
   readonly scheduleGroup: scheduler.ScheduleGroup
   readonly httpApi: gateway.HttpApi
-  /** The URL that CMQ's SDKs are given. */
+  /** The URL that CMQ's SDKs are given: they append CMQ's path themselves. */
   readonly endpoint: string
 
   constructor(scope: Construct, id: string, props: CmqServiceProps = {}) {
@@ -126,7 +126,7 @@ export class CmqService extends Construct {
         payloadFormatVersion: gateway.PayloadFormatVersion.VERSION_2_0,
       }),
     })
-    this.endpoint = `${this.httpApi.apiEndpoint}/v2/index.php`
+    this.endpoint = this.httpApi.apiEndpoint
 
     const read = `aws secretsmanager get-secret-value --region ${region} --secret-id ${this.secret.secretArn}`
     new CfnOutput(this, 'Endpoint', { value: this.endpoint, description: 'The endpoint that SDKs of CMQ are given' })

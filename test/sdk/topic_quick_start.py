@@ -81,7 +81,7 @@ def queue_bodies(count):
 my_account = account_of()
 topic_name = f'QuickStart-{sign}-{method}'
 my_topic = my_account.get_topic(topic_name)
-my_queue = my_account.get_queue(f'{topic_name}-topic')
+my_queue = my_account.get_queue(f'ByTopic-{sign}-{method}')
 my_queue.create(QueueMeta())
 web = Web()
 

@@ -1,0 +1,108 @@
+import { deepEqual, rejects } from 'node:assert/strict'
+import { fileURLToPath } from 'node:url'
+import { programs, runProgram, type QuickStart } from '../sdk/quick-starts.ts'
+import { cmqClient, type Access } from '../support/cmq-client.ts'
+import { run } from '../support/programs.ts'
+import type { Tally } from '../support/tally.ts'
+import { cdk, type Cdk, type Context } from './cdk.ts'
+import { cmqSdkStory, sdkHosts } from './cmq-sdk-story.ts'
+import type { EmulatedCloud } from './emulated-cloud.ts'
+import { redeploymentStory } from './redeployment-story.ts'
+import { longestPause, schedulerStory } from './scheduler-story.ts'
+import { stagesStory } from './stages-story.ts'
+import { functionsOf, loggedErrors } from './traces.ts'
+
+interface Given {
+  readonly cloud: EmulatedCloud
+  /** A Python that has CMQ's SDK. */
+  readonly sdkPython: string
+  readonly directory: string
+  readonly results: Tally
+  readonly signal: AbortSignal
+}
+
+/** What is of the test in the stage that most stories are told of: the rest is as a user gets it. */
+const context: Context = {
+  longestPause: String(longestPause),
+  pushTargets: '127.0.0.0/8',
+  publicHosts: sdkHosts.join(','),
+}
+
+/** Deploys two stages, tells of both at once what can be told at once, and destroys the second. */
+export async function tellEverything(given: Given): Promise<void> {
+  const { cloud, directory, results, signal } = given
+  const { check } = results
+  const commands = cdk(cloud, directory, signal)
+  await check('the emulated cloud refuses whom it does not know', () => refusesStrangers(cloud))
+  await check('cdk bootstrap', () => commands.bootstrap())
+  const [one, two] = await Promise.all([deploy('one', context), deploy('two', {})])
+
+  async function deploy(stage: string, values: Context): Promise<Access> {
+    let access: Access | undefined
+    await check(`cdk deploy -c stage=${stage}`, async () => {
+      access = await commands.deploy(stage, values)
+      await cmqClient(access).call('ListQueue')
+    })
+    return access as unknown as Access
+  }
+
+  const tell = (about: string, body: (results: Tally) => Promise<void>) => {
+    const narrower = results.about(about)
+    return narrower.story(() => body(narrower))
+  }
+  await Promise.all([
+    ...quickStarts(given, one).map((quickStart) =>
+      tell(`${quickStart.program} ${quickStart.setting.join(' ')}`, (about) =>
+        runProgram({ ...quickStart, results: about }),
+      ),
+    ),
+    tell('npm run smoke', (about) => runSmoke(one, given, about)),
+    tell('cmq-sdk', (about) => cmqSdkStory(one, about)),
+    tell('Scheduler', (about) => schedulerStory(one, cloud, about)),
+    tell('two stages', async (about) => {
+      await stagesStory(one, two, about)
+      await redeploymentStory(two, (values) => commands.deploy('two', values), about)
+    }),
+  ])
+  signal.throwIfAborted()
+  await results.story(() =>
+    check('no function has logged an error', async () => deepEqual(await loggedErrors(cloud), [])),
+  )
+  await results.story(() => destroyed(commands, cloud, one, results))
+}
+
+/** Otherwise nothing that a role may not do would be noticed. */
+async function refusesStrangers(cloud: EmulatedCloud): Promise<void> {
+  const authorization =
+    'AWS4-HMAC-SHA256 Credential=AKIANOBODY/20200101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0'
+  await rejects(cloud.ask('lambda', { method: 'GET', path: '/2015-03-31/functions', headers: { authorization } }))
+}
+
+/** The SDK's programs, by one half of what it can be set to: npm run test:sdk does the other half too. */
+function quickStarts({ cloud, sdkPython, directory, results, signal }: Given, access: Access): QuickStart[] {
+  const settings = [
+    ['sha1', 'POST'],
+    ['sha256', 'GET'],
+  ] as const
+  const common = { python: sdkPython, access, cwd: directory, env: cloud.environment, results, signal }
+  return programs.flatMap((program) => settings.map((setting) => ({ program, setting, ...common })))
+}
+
+/** As a user does who has just deployed. */
+async function runSmoke({ endpoint, secretId, secretKey }: Access, given: Given, results: Tally): Promise<void> {
+  const program = fileURLToPath(new URL('../smoke/run.ts', import.meta.url))
+  const args = [program, '--endpoint', endpoint, '--secret-id', secretId, `--secret-key=${secretKey}`]
+  const options = { env: given.cloud.environment, signal: given.signal, onLine: results.relay }
+  const failedBefore = results.failures
+  const code = await run(process.execPath, args, options)
+  given.signal.throwIfAborted()
+  if (code !== 0 && results.failures === failedBefore) throw new Error(`it ended with ${code}`)
+}
+
+async function destroyed(commands: Cdk, cloud: EmulatedCloud, one: Access, { check }: Tally): Promise<void> {
+  await check('cdk destroy leaves nothing of a stage, and the other one as it was', async () => {
+    await commands.destroy('two')
+    deepEqual(await functionsOf(cloud, 'cmq-two'), [])
+    await cmqClient(one).call('ListQueue')
+  })
+}

@@ -35,15 +35,16 @@ export async function tellEverything(given: Given): Promise<void> {
   const commands = cdk(cloud, directory, signal)
   await check('the emulated cloud refuses whom it does not know', () => refusesStrangers(cloud))
   await check('cdk bootstrap', () => commands.bootstrap())
-  const [one, two] = await Promise.all([deploy('one', context), deploy('two', {})])
+  const deployments = [deploy('one', context), deploy('two', {})] as const
+  await Promise.allSettled(deployments)
+  const [one, two] = await Promise.all(deployments)
 
-  async function deploy(stage: string, values: Context): Promise<Access> {
-    let access: Access | undefined
-    await check(`cdk deploy -c stage=${stage}`, async () => {
-      access = await commands.deploy(stage, values)
+  function deploy(stage: string, values: Context): Promise<Access> {
+    return check(`cdk deploy -c stage=${stage}`, async () => {
+      const access = await commands.deploy(stage, values)
       await cmqClient(access).call('ListQueue')
+      return access
     })
-    return access as unknown as Access
   }
 
   const tell = (about: string, body: (results: Tally) => Promise<void>) => {

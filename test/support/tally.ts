@@ -1,7 +1,7 @@
 /** What a program of checks says: a line for each, and at the end how many passed, in words that any CI reads. */
 export interface Tally {
   /** Says that this passed, or why it failed. After a failure nothing more of the same story is told: it would only fail too. */
-  check(what: string, body: () => Promise<void>): Promise<void>
+  check<Found>(what: string, body: () => Promise<Found>): Promise<Found>
   /** Tells checks of which each needs those before it. Never throws. */
   story(body: () => Promise<void>): Promise<void>
   skip(what: string, why: string): void
@@ -27,14 +27,13 @@ export function tally(count = { passed: 0, failed: 0, skipped: 0 }, subject = ''
 
   return {
     async check(what, body) {
-      try {
-        await body()
-      } catch (error) {
+      const found = await body().catch((error: unknown) => {
         fail(what, error)
         throw new StoryEnded()
-      }
+      })
       count.passed++
       say('ok', what)
+      return found
     },
 
     async story(body) {

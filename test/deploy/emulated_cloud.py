@@ -1,6 +1,6 @@
 """Runs ministack until its standard input ends, whoever ends that, and then ends with all that it has started.
 
-Three things are not as in the cloud, and are made so. A reference to a secret is the secret's ARN and not its name: a role
+Four things are not as in the cloud, and are made so. One is in leading_keys.py. A reference to a secret is the secret's ARN and not its name: a role
 that may read it would have no right at all. A schedule is created in the group that the request names: a role that may
 create them in its group would have no right either. And schedules are looked at every second, not every ten.
 """
@@ -15,6 +15,9 @@ from ministack import app
 from ministack.core import iam_actions
 from ministack.services import scheduler
 from ministack.services.cloudformation import provisioners
+
+sys.path.insert(0, os.path.dirname(__file__))
+import leading_keys  # noqa: E402, F401
 
 scheduler._SCHEDULE_TICK_INTERVAL = 1
 

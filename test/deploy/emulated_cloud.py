@@ -1,8 +1,9 @@
 """Runs ministack until its standard input ends, whoever ends that, and then ends with all that it has started.
 
-Four things are not as in the cloud, and are made so. One is in leading_keys.py. A reference to a secret is the secret's ARN and not its name: a role
+Four things are not as in the cloud, and are made so. A reference to a secret is the secret's ARN and not its name: a role
 that may read it would have no right at all. A schedule is created in the group that the request names: a role that may
-create them in its group would have no right either. And schedules are looked at every second, not every ten.
+create them in its group would have no right either. Conditions on partition keys are held (leading_keys.py). And schedules
+are looked at every second, not every ten.
 """
 
 import json

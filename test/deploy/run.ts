@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { stopSignal } from '../support/programs.ts'
+import { endSignal } from '../support/programs.ts'
 import { findPython, preparePython, sdk, type Holding, type Python } from '../support/python.ts'
 import { tally } from '../support/tally.ts'
 import { emulatedCloud } from './emulated-cloud.ts'
@@ -11,8 +11,11 @@ import { tellEverything } from './everything.ts'
 
 const ministack: Holding = { name: 'deploy', module: 'ministack' }
 
+/** Seconds after which it gives up. */
+const LONGEST = 300
+
 const results = tally()
-const signal = stopSignal()
+const signal = endSignal(LONGEST)
 
 async function main(): Promise<void> {
   const found = findPython()
@@ -40,3 +43,5 @@ const started = performance.now()
 await results.story(main)
 console.log(`in ${Math.round((performance.now() - started) / 1000)} s`)
 results.close()
+// Whoever still waits after a failure waits for nobody.
+process.exit()

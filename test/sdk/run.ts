@@ -2,15 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { keyPair, startLocalServer } from '../clients/local-server.ts'
-import { stopSignal } from '../support/programs.ts'
+import { endSignal } from '../support/programs.ts'
 import { findPython, preparePython, sdk } from '../support/python.ts'
 import { tally } from '../support/tally.ts'
 import { programs, runProgram, settings } from './quick-starts.ts'
 
 /** `npm run test:sdk`: the quick starts of CMQ's documents by CMQ's own Python SDK, against the server of `npm start`. */
 
+/** Seconds after which it gives up. */
+const LONGEST = 300
+
 const results = tally()
-const signal = stopSignal()
+const signal = endSignal(LONGEST)
 
 await results.story(async () => {
   const found = findPython()

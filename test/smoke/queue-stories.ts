@@ -1,46 +1,42 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listed } from '../support/cmq-client.ts'
-import { bodiesIn, NO_MESSAGE, PATIENCE, receiveAll, type Story } from './story.ts'
+import { bodiesIn, NO_MESSAGE, receive, receiveAll, refused, type Story } from './story.ts'
 
-const queueMissing = [4440, '(10100)queue is not existed, or deleted']
-const handleInvalid = [4430, '(10260)receipt handle is invalid']
+const queueMissing = '(10100)queue is not existed, or deleted'
+const handleInvalid = '(10260)receipt handle is invalid'
 
 const life: Story = async ({ client, own, check }) => {
-  const ask = async (action: string, parameters: Record<string, string | number>) => {
-    const { code, message } = await client.ask(action, parameters)
-    return [code, message]
-  }
   const queueName = await own.queue('life', { visibilityTimeout: 2, msgRetentionSeconds: 3600 })
   await check('a queue is created with its attributes, once', async () => {
     const attributes = await client.call('GetQueueAttributes', { queueName })
     deepEqual([attributes.visibilityTimeout, attributes.msgRetentionSeconds], [2, 3600])
-    deepEqual(await ask('CreateQueue', { queueName }), [4460, '(10210)queue is already existed'])
+    refused(await client.ask('CreateQueue', { queueName }), '(10210)queue is already existed')
     equal((await client.call('ListQueue', { searchWord: queueName })).totalCount, 1)
-  })
-  await check('what is set is what is read', async () => {
-    await client.call('SetQueueAttributes', { queueName, maxMsgSize: 2048 })
-    const attributes = await client.call('GetQueueAttributes', { queueName })
-    deepEqual([attributes.maxMsgSize, attributes.visibilityTimeout], [2048, 2])
   })
   await check('a message that is not deleted comes again, under another handle', async () => {
     await client.call('SendMessage', { queueName, msgBody: 'hello 消息 😀' })
-    const first = await client.call('ReceiveMessage', { queueName, pollingWaitSeconds: PATIENCE })
-    const again = await client.call('ReceiveMessage', { queueName, pollingWaitSeconds: PATIENCE })
+    const first = await receive(client, queueName)
+    const again = await receive(client, queueName)
     deepEqual([first.msgBody, again.msgBody, again.msgId], ['hello 消息 😀', 'hello 消息 😀', first.msgId])
-    deepEqual(await ask('DeleteMessage', { queueName, receiptHandle: first.receiptHandle }), handleInvalid)
+    refused(await client.ask('DeleteMessage', { queueName, receiptHandle: first.receiptHandle }), handleInvalid)
+  })
+  await check('what is set is what is read', async () => {
+    await client.call('SetQueueAttributes', { queueName, visibilityTimeout: 600 })
+    const attributes = await client.call('GetQueueAttributes', { queueName })
+    deepEqual([attributes.visibilityTimeout, attributes.msgRetentionSeconds], [600, 3600])
   })
   await check('what is deleted is gone', async () => {
-    // What was received above may have come free again.
-    const { receiptHandle } = await client.call('ReceiveMessage', { queueName, pollingWaitSeconds: PATIENCE })
+    // What was received above comes free again, two seconds later.
+    const { receiptHandle } = await receive(client, queueName)
     await client.call('DeleteMessage', { queueName, receiptHandle })
-    deepEqual(await ask('DeleteMessage', { queueName, receiptHandle }), handleInvalid)
+    refused(await client.ask('DeleteMessage', { queueName, receiptHandle }), handleInvalid)
     equal((await client.ask('ReceiveMessage', { queueName, pollingWaitSeconds: 3 })).code, NO_MESSAGE)
   })
   await check('a queue that is deleted is gone', async () => {
     await client.call('DeleteQueue', { queueName })
-    deepEqual(await ask('SendMessage', { queueName, msgBody: 'a' }), queueMissing)
-    deepEqual(await ask('ReceiveMessage', { queueName, pollingWaitSeconds: 1 }), queueMissing)
+    refused(await client.ask('SendMessage', { queueName, msgBody: 'a' }), queueMissing)
+    refused(await client.ask('ReceiveMessage', { queueName, pollingWaitSeconds: 1 }), queueMissing)
   })
 }
 
@@ -50,16 +46,15 @@ const waiting: Story = async ({ client, own, check }) => {
     const start = performance.now()
     equal((await client.ask('ReceiveMessage', { queueName, pollingWaitSeconds: 2 })).code, NO_MESSAGE)
     ok(performance.now() - start > 1_900, 'the answer came too early')
-    const receive = client.call('ReceiveMessage', { queueName, pollingWaitSeconds: PATIENCE })
+    const received = receive(client, queueName)
     await sleep(1_000)
     await client.call('SendMessage', { queueName, msgBody: 'at last' })
-    equal((await receive).msgBody, 'at last')
+    equal((await received).msgBody, 'at last')
   })
   await check('a delayed message comes when its delay is over, and not before', async () => {
     const start = performance.now()
     await client.call('SendMessage', { queueName, msgBody: 'later', delaySeconds: 3 })
-    equal((await client.ask('ReceiveMessage', { queueName, pollingWaitSeconds: 0 })).code, NO_MESSAGE)
-    equal((await client.call('ReceiveMessage', { queueName, pollingWaitSeconds: PATIENCE })).msgBody, 'later')
+    equal((await receive(client, queueName)).msgBody, 'later')
     ok(performance.now() - start > 2_900, 'the message came too early')
   })
 }

@@ -1,18 +1,18 @@
-import { stopSignal } from '../support/programs.ts'
+import { endSignal } from '../support/programs.ts'
 import { tally } from '../support/tally.ts'
 import { readOptions, usage } from './options.ts'
 import { smoke } from './smoke.ts'
 
 /** `npm run smoke`: whether a deployed service does what it should, seen from outside. */
 
-/** When it gives up. */
-const LONGEST = 120_000
+/** Seconds after which it gives up. */
+const LONGEST = 120
 
 try {
   const access = readOptions(process.argv.slice(2), process.env)
   if (access) {
     const results = tally()
-    await smoke(access, results, AbortSignal.any([stopSignal(), AbortSignal.timeout(LONGEST)]))
+    await smoke(access, results, endSignal(LONGEST))
     results.close()
   } else console.log(usage)
 } catch (error) {

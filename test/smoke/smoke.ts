@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { cmqClient, type Access } from '../support/cmq-client.ts'
 import type { Tally } from '../support/tally.ts'
 import { accessStories } from './access-stories.ts'
@@ -16,7 +15,7 @@ export async function smoke(access: Access, results: Tally, signal: AbortSignal)
   const own = ownResources(client, `smoke-${randomBytes(4).toString('hex')}`)
   const isLocal = /^(127\.|\[::1\]$|(.*\.)?localhost$)/.test(new URL(access.endpoint).hostname)
   const { check } = results
-  const told = { access, client, own, check, skip: results.skip, isLocal, signal }
+  const told = { access, client, own, check, skip: results.skip, isLocal }
 
   await results.story(() =>
     check(`${access.endpoint} answers, and knows the key pair`, async () => {
@@ -26,12 +25,9 @@ export async function smoke(access: Access, results: Tally, signal: AbortSignal)
   )
   if (results.failures > 0) return
   const stories = [...accessStories, ...queueStories, ...topicStories]
-  const all = Promise.all(stories.map((tell) => results.story(() => tell(told))))
-  const isOver = new AbortController()
-  const stopped = sleep(2 ** 31 - 1, undefined, { signal: AbortSignal.any([signal, isOver.signal]) }).catch(() => {})
-  await Promise.race([all.then(() => isOver.abort()), stopped])
-  await results.story(async () => {
-    await check('all of it in time', () => Promise.resolve(signal.throwIfAborted()))
-  })
+  await results.together(
+    stories.map((tell) => results.story(() => tell(told))),
+    signal,
+  )
   await results.story(() => check('everything is deleted again', () => own.clear()))
 }

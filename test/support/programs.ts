@@ -48,10 +48,14 @@ export async function run(command: string, args: readonly string[], options: Pro
   }
 }
 
-/** Aborted when somebody asks this process to end. It is then to end by itself, after it has ended what it started. */
-export function stopSignal(): AbortSignal {
-  const stopped = new AbortController()
-  const stop = () => stopped.abort(new Error('stopped by a signal'))
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop)
-  return stopped.signal
+/**
+ * Aborted when somebody asks this process to end, or when it has run for so many seconds. It is then to end by itself, after
+ * it has ended what it started.
+ */
+export function endSignal(longest: number): AbortSignal {
+  const over = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(name, () => over.abort(new Error('stopped by a signal')))
+  setTimeout(() => over.abort(new Error(`not done within ${longest} s`)), longest * 1_000).unref()
+  return over.signal
 }

@@ -35,11 +35,8 @@ const MILLISECONDS_TO_START = 60_000
 /** Starts one, by a Python that has ministack. All that it writes is in the directory. */
 export async function emulatedCloud(python: string, directory: string, signal: AbortSignal): Promise<EmulatedCloud> {
   const port = await freePort()
-  const [cert, key, home] = ['cert.pem', 'key.pem', 'home'].map((name) => join(directory, name)) as [
-    string,
-    string,
-    string,
-  ]
+  const inside = (name: string) => join(directory, name)
+  const [cert, key, home] = [inside('cert.pem'), inside('key.pem'), inside('home')]
   await Promise.all([writeFile(cert, certificate.cert), writeFile(key, certificate.key), mkdir(home)])
   const plain = { PATH: pathOf(process.env['PATH']), HOME: home, TMPDIR: directory, LANG: 'C.UTF-8' }
   const endpoint = `https://127.0.0.1:${port}`
@@ -56,14 +53,14 @@ export async function emulatedCloud(python: string, directory: string, signal: A
       MINISTACK_SSL_KEY: key,
       MINISTACK_ACCOUNT_ID: ACCOUNT,
       MINISTACK_REGION: REGION,
-      S3_DATA_DIR: join(directory, 's3'),
+      S3_DATA_DIR: inside('s3'),
       LOG_LEVEL: 'WARNING',
     },
     // Its group ends with its input, and that ends with this process, however it ends.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   })
-  const log = join(directory, 'emulator.log')
+  const log = inside('emulator.log')
   const written = Promise.all([writeFile(log, emulator.stdout), writeFile(`${log}.errors`, emulator.stderr)])
   const gone = once(emulator, 'exit')
   const agent = new Agent({ ca: certificate.cert })

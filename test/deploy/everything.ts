@@ -1,6 +1,6 @@
 import { deepEqual, rejects } from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'
-import { programs as sdkPrograms, runProgram, type QuickStart } from '../sdk/quick-starts.ts'
+import { programs, runProgram, type QuickStart } from '../sdk/quick-starts.ts'
 import { cmqClient, type Access } from '../support/cmq-client.ts'
 import { run } from '../support/programs.ts'
 import type { Tally } from '../support/tally.ts'
@@ -21,7 +21,7 @@ interface Given {
   readonly signal: AbortSignal
 }
 
-/** What is of the test in the stage that most stories are told of: the rest is as a user gets it. */
+/** What the test needs of the stage that most stories are told of. All else is as a user gets it. */
 const context: Context = {
   longestPause: String(longestPause),
   pushTargets: '127.0.0.0/8',
@@ -47,37 +47,37 @@ export async function tellEverything(given: Given): Promise<void> {
     })
   }
 
+  await tellClients(given, commands, one, two)
+  await results.story(() =>
+    check('no function has logged an error', async () => deepEqual(await loggedErrors(cloud), [])),
+  )
+  signal.throwIfAborted()
+  await results.story(() => destroyed(commands, cloud, one, results))
+}
+
+/** The first calls start a process of a function each. CMQ's own clients give up after ten seconds, so they come second. */
+async function tellClients(given: Given, commands: Cdk, one: Access, two: Access): Promise<void> {
+  const { cloud, results, signal } = given
   const tell = (about: string, body: (results: Tally) => Promise<void>) => {
     const narrower = results.about(about)
     return narrower.story(() => body(narrower))
   }
-  // The first calls start a process of a function each. CMQ's own clients give up after ten seconds, so they come second.
-  await results.together(
-    [
-      tell('npm run smoke', (about) => runSmoke(one, given, about)),
-      tell('two stages', (about) => stagesStory(one, two, about)),
-    ],
-    signal,
-  )
-  const programs = quickStarts(given, one).map((quickStart) =>
-    tell(`${quickStart.program} ${quickStart.setting.join(' ')}`, (about) =>
-      runProgram({ ...quickStart, results: about }),
+  const first = [
+    tell('npm run smoke', (about) => runSmoke(one, given, about)),
+    tell('two stages', (about) => stagesStory(one, two, about)),
+  ]
+  await results.together(first, signal)
+  const second = [
+    ...quickStarts(given, one).map((quickStart) =>
+      tell(`${quickStart.program} ${quickStart.setting.join(' ')}`, (about) =>
+        runProgram({ ...quickStart, results: about }),
+      ),
     ),
-  )
-  await results.together(
-    [
-      ...programs,
-      tell('cmq-sdk', (about) => cmqSdkStory(one, about)),
-      tell('Scheduler', (about) => schedulerStory(one, cloud, about)),
-      tell('redeployment', (about) => redeploymentStory(two, (values) => commands.deploy('two', values), about)),
-    ],
-    signal,
-  )
-  signal.throwIfAborted()
-  await results.story(() =>
-    check('no function has logged an error', async () => deepEqual(await loggedErrors(cloud), [])),
-  )
-  await results.story(() => destroyed(commands, cloud, one, results))
+    tell('cmq-sdk', (about) => cmqSdkStory(one, about)),
+    tell('Scheduler', (about) => schedulerStory(one, cloud, about)),
+    tell('redeployment', (about) => redeploymentStory(two, (values) => commands.deploy('two', values), about)),
+  ]
+  await results.together(second, signal)
 }
 
 /** Otherwise nothing that a role may not do would be noticed. */
@@ -94,7 +94,7 @@ function quickStarts({ cloud, sdkPython, directory, results, signal }: Given, ac
     ['sha256', 'GET'],
   ] as const
   const common = { python: sdkPython, access, cwd: directory, env: cloud.environment, results, signal }
-  return sdkPrograms.flatMap((program) => settings.map((setting) => ({ program, setting, ...common })))
+  return programs.flatMap((program) => settings.map((setting) => ({ program, setting, ...common })))
 }
 
 /** As a user does who has just deployed. */

@@ -12,7 +12,7 @@ import { tellEverything } from './everything.ts'
 const ministack: Holding = { name: 'deploy', module: 'ministack' }
 
 /** Seconds after which it gives up. */
-const LONGEST = 300
+const LONGEST = 420
 
 const results = tally()
 const signal = endSignal(LONGEST)

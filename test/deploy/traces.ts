@@ -12,18 +12,27 @@ export async function scheduled(cloud: EmulatedCloud, prefix: string): Promise<v
   throw new Error(`no schedule ${prefix}… was made`)
 }
 
-/** What the functions of all stages have logged as an error. */
+/**
+ * What the functions of all stages have logged as an error, each kind of it once. That the emulator answered too late says
+ * how busy the machine is, and the service has repeated what it asked.
+ */
 export async function loggedErrors(cloud: EmulatedCloud): Promise<readonly string[]> {
-  const errors: string[] = []
   const { logGroups } = await logs(cloud, 'DescribeLogGroups', {})
-  for (const { logGroupName } of logGroups)
-    for (let nextToken: string | undefined, more = true; more; more = nextToken !== undefined) {
-      const page = await logs(cloud, 'FilterLogEvents', { logGroupName, ...(nextToken && { nextToken }) })
-      const lines = (page.events as { message: string }[]).map(({ message }) => message)
-      errors.push(...lines.filter((line) => line.includes('"level":"ERROR"')))
-      nextToken = page.nextToken
-    }
-  return errors
+  const names = (logGroups as { logGroupName: string }[]).map(({ logGroupName }) => logGroupName)
+  const lines = (await Promise.all(names.map((name) => linesOf(cloud, name)))).flat()
+  const errors = lines.filter((line) => line.includes('"level":"ERROR"')).map((line) => JSON.parse(line))
+  const kinds = new Set(errors.map(({ message, error }) => `${message}: ${error?.message}`))
+  return [...kinds].filter((kind) => !/requestTimeout/.test(kind))
+}
+
+async function linesOf(cloud: EmulatedCloud, logGroupName: string): Promise<readonly string[]> {
+  const lines: string[] = []
+  for (let nextToken: string | undefined, hasMore = true; hasMore; hasMore = nextToken !== undefined) {
+    const page = await logs(cloud, 'FilterLogEvents', { logGroupName, ...(nextToken && { nextToken }) })
+    lines.push(...(page.events as { message: string }[]).map(({ message }) => message))
+    nextToken = page.nextToken
+  }
+  return lines
 }
 
 async function logs(cloud: EmulatedCloud, operation: string, input: object) {

@@ -75,9 +75,11 @@ async function tellClients(given: Given, commands: Cdk, one: Access, two: Access
     ),
     tell('cmq-sdk', (about) => cmqSdkStory(one, about)),
     tell('Scheduler', (about) => schedulerStory(one, cloud, about)),
-    tell('redeployment', (about) => redeploymentStory(two, (values) => commands.deploy('two', values), about)),
   ]
   await results.together(second, signal)
+  // By itself, since CDK keeps a whole core busy, and the service gives DynamoDB a second for each answer.
+  const redeploy = (values: Context) => commands.deploy('two', values)
+  await results.together([tell('redeployment', (about) => redeploymentStory(two, redeploy, about))], signal)
 }
 
 /** Otherwise nothing that a role may not do would be noticed. */
@@ -87,14 +89,11 @@ async function refusesStrangers(cloud: EmulatedCloud): Promise<void> {
   await rejects(cloud.ask('lambda', { method: 'GET', path: '/2015-03-31/functions', headers: { authorization } }))
 }
 
-/** The SDK's programs, by one half of what it can be set to: npm run test:sdk does the other half too. */
+/** Each of the SDK's programs, by another signature and method: npm run test:sdk has them by all. */
 function quickStarts({ cloud, sdkPython, directory, results, signal }: Given, access: Access): QuickStart[] {
-  const settings = [
-    ['sha1', 'POST'],
-    ['sha256', 'GET'],
-  ] as const
+  const settings = { queue_quick_start: ['sha1', 'POST'], topic_quick_start: ['sha256', 'GET'] } as const
   const common = { python: sdkPython, access, cwd: directory, env: cloud.environment, results, signal }
-  return programs.flatMap((program) => settings.map((setting) => ({ program, setting, ...common })))
+  return programs.map((program) => ({ program, setting: settings[program], ...common }))
 }
 
 /** As a user does who has just deployed. */

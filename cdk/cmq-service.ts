@@ -48,7 +48,7 @@ export class CmqService extends Construct {
   readonly accessLogs: logs.LogGroup
   /** The name of its own that the API was given. */
   readonly domainName: gateway.DomainName | undefined
-  /** The URL that CMQ's SDKs are given. */
+  /** The URL that CMQ's SDKs are given: they append CMQ's path themselves. */
   readonly endpoint: string
   readonly alarms: readonly cloudwatch.Alarm[]
   readonly dashboard: cloudwatch.Dashboard | undefined
@@ -93,7 +93,7 @@ export class CmqService extends Construct {
     this.stage = created.stage
     this.accessLogs = created.accessLogs
     this.domainName = created.domainName
-    this.endpoint = `${created.url}/v2/index.php`
+    this.endpoint = created.url
 
     this.alarms = alarms ? createAlarms(this, this.watched(), alarmTopic) : []
     this.dashboard = props.dashboard ? createDashboard(this, this.watched()) : undefined

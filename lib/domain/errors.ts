@@ -4,8 +4,11 @@
  */
 export const failures = {
   requestUnreadable: [4000, 10420, 'cannot parse %s, or request size is more than 1MB'],
+  requestTooLarge: [4000, 10420, 'cannot parse %s, or request size is more than 1MB'],
   methodUnsupported: [4000, 10410, 'unexpected http %s only GET or POST is supported'],
   actionUnknown: [4000, 10430, 'action name %s is not existed'],
+  versionUnknown: [4000, 10430, 'version %s is not existed'],
+  parameterUnknown: [4000, 10320, 'no such parameter %s'],
   parameterMissing: [4000, 10390, 'lacked of required parameter %s'],
   parameterOutOfRange: [4000, 10350, 'parameter %s value or length is out of range'],
   parameterTypeWrong: [4000, 10360, 'parameter %s error type'],
@@ -15,6 +18,9 @@ export const failures = {
   batchNotConsecutive: [4000, 10380, '%s parameter is not consequent'],
   secretIdPrefixWrong: [4000, 10450, "secret id dosen't begin with AKID"],
   signatureWrong: [4100, 10030, 'authentication failed'],
+  // The same for clients of API 2.0, which CMQ tells no more; API 3.0 has names for them.
+  signatureExpired: [4100, 10030, 'authentication failed'],
+  authorizationUnreadable: [4100, 10030, 'authentication failed'],
   secretIdDisabled: [4100, 10080, 'secret id status error'],
   secretIdUnknown: [4100, 10270, 'secret id is not existed'],
   queueNameWrong: [4000, 10020, 'queue name format error'],
@@ -32,6 +38,7 @@ export const failures = {
   bodyTooLarge: [4400, 10230, 'exceed maximum message size'],
   batchTooLarge: [4470, 10300, 'total message size exceed 1MB'],
   delayOutOfRange: [4000, 10692, 'delay seconds is out of range'],
+  transactionUnsupported: [4490, 10790, 'transaction message is not supported'],
   tooManyUnacked: [6070, 10690, 'too many unacked(inactive) messages or delayed messages'],
   noMessage: [7000, 10200, 'no message'],
   receiptHandleUnreadable: [4000, 10470, 'receiptHandle error'],
@@ -85,6 +92,8 @@ export class CmqError extends Error {
   readonly failure: Failure
   readonly code: number
   readonly moduleCode: number
+  /** What the text names, where it names something. */
+  readonly subject: string
   readonly fields: Readonly<Record<string, unknown>>
 
   constructor(failure: Failure, subject = '', fields: Readonly<Record<string, unknown>> = {}) {
@@ -94,6 +103,7 @@ export class CmqError extends Error {
     this.failure = failure
     this.code = code
     this.moduleCode = moduleCode
+    this.subject = text.includes('%s') ? subject : ''
     this.fields = fields
   }
 }

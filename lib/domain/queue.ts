@@ -1,4 +1,5 @@
 import { CmqError } from './errors.ts'
+import type { QueueNotes } from './notes.ts'
 import { after, type Instant, type Seconds } from './time.ts'
 
 /** What CreateQueue and SetQueueAttributes set (406/5832, 406/5835). */
@@ -14,7 +15,7 @@ export interface QueueAttributes {
 }
 
 /** A queue, and how its messages lie. */
-export interface Queue {
+export interface Queue extends QueueNotes {
   /** appId of the owner. */
   readonly account: string
   /** As it was spelled at creation; names are compared without regard to case. */
@@ -58,7 +59,7 @@ type Given<Values> = { readonly [Name in keyof Values]?: Values[Name] | undefine
 
 /** The attributes of a new queue, of which those not given have CMQ's defaults. */
 export function withDefaults(given: Given<QueueAttributes>): QueueAttributes {
-  const attributes = { ...defaultAttributes, ...defined(given) }
+  const attributes = { ...defaultAttributes, ...attributesIn(given) }
   checkRewind(attributes)
   return attributes
 }
@@ -69,7 +70,7 @@ export function changeOf(
   { shards, ...given }: Given<QueueAttributes & { shards: number }>,
   now: Instant,
 ): QueueChange {
-  const attributes = { ...queue.attributes, ...defined(given) }
+  const attributes = { ...queue.attributes, ...attributesIn(given) }
   checkRewind(attributes)
   const formerRetention = retentionBefore(queue, attributes.msgRetentionSeconds, now)
   return {
@@ -82,14 +83,23 @@ export function changeOf(
 
 /** What a change writes of a queue. */
 export type QueueChange = Partial<QueueAttributes> &
+  QueueNotes &
   Partial<Pick<Queue, 'modifiedAt' | 'writeShards' | 'readShards' | 'shrunkAt' | 'formerRetention'>>
 
 function checkRewind({ rewindSeconds, msgRetentionSeconds }: QueueAttributes): void {
   if (rewindSeconds > msgRetentionSeconds) throw new CmqError('rewindBeyondRetention')
 }
 
-const defined = <Values extends object>(values: Values) =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+/** Refuses plain messages to a queue whose senders confirm theirs: nobody could (406/5903). */
+export function checkTakesMessages({ transaction }: QueueNotes): void {
+  if (transaction) throw new CmqError('transactionUnsupported')
+}
+
+/** The attributes among other things that are given. */
+const attributesIn = (given: Given<QueueAttributes>): Partial<QueueAttributes> =>
+  Object.fromEntries(
+    Object.entries(given).filter(([name, value]) => Object.hasOwn(defaultAttributes, name) && value !== undefined),
+  )
 
 const defaultAttributes: QueueAttributes = {
   maxMsgHeapNum: queueLimits.maxMsgHeapNum.default,

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { queueLimits } from '../domain/queue.ts'
-import { integer } from './params.ts'
+import { notes } from './notes-params.ts'
+import { flag, integer } from './params.ts'
 
 const within = ({ min, max }: { readonly min: number; readonly max: number }) => v.optional(integer(min, max))
 
@@ -13,6 +14,15 @@ export const queueAttributes = {
   msgRetentionSeconds: within(queueLimits.msgRetentionSeconds),
   rewindSeconds: within(queueLimits.rewindSeconds),
   shards: within(queueLimits.shards),
+}
+
+/** What may be noted on a queue: parameters of API 3.0, and the same here as extensions. */
+export const queueNotes = {
+  ...notes,
+  retentionSizeInMB: v.optional(integer(0, 512_000)),
+  transaction: v.optional(flag),
+  firstQueryInterval: v.optional(integer(0, Number.MAX_SAFE_INTEGER)),
+  maxQueryCount: v.optional(integer(0, Number.MAX_SAFE_INTEGER)),
 }
 
 /** How long a receive waits: the queue's own time when absent. Clients send more than the 30 s that count (406/5839). */

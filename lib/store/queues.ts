@@ -2,8 +2,9 @@ import { CmqError } from '../domain/errors.ts'
 import { canonicalName } from '../domain/name.ts'
 import type { Queue, QueueChange } from '../domain/queue.ts'
 import type { Clock, Seconds } from '../domain/time.ts'
-import { numberIn, required, textIn } from './attributes.ts'
+import { flagIn, numberIn, required, textIn, writeFlag } from './attributes.ts'
 import type { Database, Item } from './database.ts'
+import { notesOf, writeNotes } from './notes.ts'
 import { records, reservedFor, type Kind, type RecordsOptions } from './records.ts'
 
 /** The queues of the accounts: pk `account#<appId>`, sk `queue#<name>`, the name in lower case. */
@@ -69,8 +70,9 @@ const placeOf = ({ account, name }: Pick<Queue, 'account' | 'name'>) => ({
   sk: `queue#${canonicalName(name)}`,
 })
 
-const flattened = ({ formerRetention, ...change }: QueueChange) => ({
-  ...change,
+const flattened = ({ formerRetention, transaction, ...change }: QueueChange) => ({
+  ...writeNotes(change),
+  transaction: writeFlag(transaction),
   formerRetentionSeconds: formerRetention?.seconds,
   formerRetentionUntil: formerRetention?.until,
 })
@@ -106,6 +108,11 @@ function queueOf(item: Item): Queue {
     modifiedAt: number('modifiedAt'),
     writeShards: number('writeShards'),
     readShards: number('readShards'),
+    ...notesOf(item),
+    retentionSizeInMB: numberIn(item, 'retentionSizeInMB'),
+    transaction: flagIn(item, 'transaction'),
+    firstQueryInterval: numberIn(item, 'firstQueryInterval'),
+    maxQueryCount: numberIn(item, 'maxQueryCount'),
     ...(shrunkAt === undefined ? {} : { shrunkAt }),
     ...(former === undefined ? {} : { formerRetention: { seconds: former, until: number('formerRetentionUntil') } }),
   }

@@ -1,0 +1,23 @@
+import type { Queue } from '../lib/domain/queue.ts'
+import { inSeconds } from '../lib/domain/time.ts'
+import type { Call } from './cmq-handler.ts'
+
+/** What is told of a queue: its settings, and how many messages are in which state (406/5834). */
+export async function queueFields(queue: Queue, { messages, now }: Pick<Call, 'messages' | 'now'>) {
+  const { active, inactive, delayed, oldestSentAt } = await messages.count(queue)
+  return {
+    ...queue.attributes,
+    createTime: inSeconds(queue.createdAt),
+    lastModifyTime: inSeconds(queue.modifiedAt),
+    activeMsgNum: active,
+    inactiveMsgNum: inactive,
+    delayMsgNum: delayed,
+    // The document's spelling and the other one: SDKs read either.
+    rewindMsgNum: 0,
+    rewindmsgNum: 0,
+    minMsgTime: inSeconds(oldestSentAt ?? now()),
+    queueId: queue.id,
+    queueName: queue.name,
+    shards: queue.writeShards,
+  }
+}

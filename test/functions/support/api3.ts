@@ -24,13 +24,14 @@ export const api3Asker =
   async (action, parameters = {}, { handler = api, settings = {}, ...options } = {}) => {
     const services = { ...cmq.services, settings: { ...cmq.services.settings, ...settings } }
     const event = api3Event(action, parameters, { version, now: cmq.clock.now(), ...options })
-    const { statusCode, headers, body } = await handler(event, { awsRequestId: `request-${++requests}`, services })
+    const awsRequestId = `request-${++requests}`
+    const { statusCode, headers, body } = await handler(event, { awsRequestId, services })
     expect(statusCode).toBe(200)
     // The Python SDK looks for errors in answers of this very type.
     expect(headers).toEqual({ 'content-type': 'application/json' })
     const answer = JSON.parse(body ?? '') as { Response: Response }
     expect(Object.keys(answer)).toEqual(['Response'])
-    expect(answer.Response.RequestId).toBe(`request-${requests}`)
+    expect(answer.Response.RequestId).toBe(awsRequestId)
     return answer.Response
   }
 

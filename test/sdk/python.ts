@@ -64,7 +64,8 @@ export async function preparePython({ path, version }: Python, signal: AbortSign
 
 const pythonIn = (directory: string) => join(directory, 'bin', 'python')
 
-const hasSdk = (directory: string) => spawnSync(pythonIn(directory), ['-I', '-c', 'import cmq.cmq_client']).status === 0
+const hasSdk = (directory: string) =>
+  spawnSync(pythonIn(directory), ['-I', '-c', 'import cmq.cmq_client, tencentcloud.tdmq']).status === 0
 
 async function make(path: string, directory: string, signal: AbortSignal): Promise<void> {
   await mkdir(environments, { recursive: true })

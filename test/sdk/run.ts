@@ -8,17 +8,19 @@ import { fileURLToPath } from 'node:url'
 import { keyPair, startLocalServer } from '../clients/local-server.ts'
 import { findPython, preparePython } from './python.ts'
 
-/** `npm run test:sdk`: the quick starts of CMQ's documents by CMQ's own Python SDK, against the server of `npm start`. */
+/**
+ * `npm run test:sdk`: the quick starts of CMQ's documents by CMQ's own Python SDK, and the same by API 3.0 with the
+ * cloud's, against the server of `npm start`.
+ */
 
-const programs = ['queue_quick_start.py', 'topic_quick_start.py']
-
-/** How the SDK can be set to sign and to send. */
-const settings = [
-  ['sha1', 'POST'],
-  ['sha256', 'POST'],
-  ['sha1', 'GET'],
-  ['sha256', 'GET'],
+/** The programs, and how their SDK can be set to sign. */
+const programs = [
+  ['queue_quick_start.py', ['sha1', 'sha256']],
+  ['topic_quick_start.py', ['sha1', 'sha256']],
+  ['api3_quick_start.py', ['TC3-HMAC-SHA256', 'HmacSHA1', 'HmacSHA256']],
 ] as const
+
+const methods = ['POST', 'GET'] as const
 
 const count = { passed: 0, failed: 0, skipped: 0 }
 const stopped = new AbortController()
@@ -35,8 +37,8 @@ async function main(): Promise<void> {
   // The SDK writes a log file into its working directory.
   const directory = await mkdtemp(join(tmpdir(), 'cmq-sdk-'))
   try {
-    for (const program of programs)
-      for (const setting of settings) {
+    for (const [program, signatures] of programs)
+      for (const setting of methods.flatMap((method) => signatures.map((signature) => [signature, method]))) {
         console.log(`${program} ${setting.join(' ')}, Python ${python.version}`)
         const file = fileURLToPath(new URL(program, import.meta.url))
         const args = ['-E', '-s', '-B', '-u', '-X', 'utf8', file, server.url, ...Object.values(keyPair), ...setting]

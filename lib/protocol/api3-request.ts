@@ -18,15 +18,17 @@ export interface Api3Request extends CmqRequest {
 
 const read = new WeakMap<APIGatewayProxyEventV2, Api3Request>()
 
+/** Headers by their names in small letters. */
+export type Headers = Readonly<Record<string, unknown>>
+
 /** Whether a request speaks API 3.0 by its headers, which name its action. */
-export const isApi3 = ({ headers }: Pick<APIGatewayProxyEventV2, 'headers'>): boolean =>
-  headers['x-tc-action'] !== undefined
+export const isApi3 = (headers: Headers): boolean => headers['x-tc-action'] !== undefined
 
 /** Reads a request of API 3.0: parameters as JSON, in the query string or as a form. Each event is read once. */
 export function readApi3(event: APIGatewayProxyEventV2): Api3Request {
   const known = read.get(event)
   if (known) return known
-  const request = isApi3(event) ? readTc3(event) : readOlder(event)
+  const request = isApi3(event.headers) ? readTc3(event) : readOlder(event)
   read.set(event, request)
   return request
 }

@@ -1,8 +1,6 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import * as v from 'valibot'
 import { CmqError } from '../lib/domain/errors.ts'
-import { api3 } from '../lib/protocol/api3.ts'
-import type { Protocol } from '../lib/protocol/protocol.ts'
 import { protocolOf } from '../lib/protocol/protocol-of.ts'
 import { handler as batchDeleteMessage } from './actions/batch-delete-message.ts'
 import { handler as batchPublishMessage } from './actions/batch-publish-message.ts'
@@ -81,6 +79,8 @@ const onlyInApi3 = byName({
 /** Refuses what names no action, or cannot be read at all. A request that nobody signed does not learn which. */
 const unknownAction = cmqHandler({
   params: v.object({}),
+  // It does nothing that could be permitted.
+  alsoAbout: () => [],
 
   run(_params, { action }) {
     throw action === undefined ? new CmqError('parameterMissing', 'Action') : new CmqError('actionUnknown', action)
@@ -91,16 +91,11 @@ const unknownAction = cmqHandler({
 export const handler: CmqHandler = (event, invocation) => (handlerOf(event) ?? unknownAction)(event, invocation)
 
 function handlerOf(event: APIGatewayProxyEventV2): CmqHandler | undefined {
-  const protocol = protocolOf(event)
-  const name = actionOf(protocol, event)?.trim().toLowerCase() ?? ''
-  return actions.get(name) ?? (protocol === api3 ? onlyInApi3.get(name) : undefined)
-}
-
-function actionOf(protocol: Protocol, event: APIGatewayProxyEventV2): string | undefined {
   try {
-    return protocol.read(event).action
+    const { action = '', by } = protocolOf(event).read(event)
+    return by === undefined ? actions.get(action.trim().toLowerCase()) : onlyInApi3.get(by.toLowerCase())
   } catch {
-    // The chain of whichever handler it becomes says what is wrong with it.
+    // The chain says what is wrong with it.
     return undefined
   }
 }

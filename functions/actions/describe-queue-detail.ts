@@ -5,6 +5,7 @@ import { isNamed } from '../../lib/domain/name.ts'
 import type { Queue } from '../../lib/domain/queue.ts'
 import { namedChoice } from '../../lib/protocol/choice-params.ts'
 import { queueName } from '../../lib/protocol/params.ts'
+import { every } from '../../lib/protocol/resources.ts'
 import { CROWDED } from '../../lib/store/front.ts'
 import { cmqHandler, type Call } from '../cmq-handler.ts'
 import { detailsOf } from '../details.ts'
@@ -13,6 +14,7 @@ import { queueFields } from '../queue-fields.ts'
 /** Tells one queue, or a page of the account's queues, in every detail that API 3.0 has. */
 export const handler = cmqHandler({
   params: v.object({ queueName: v.optional(queueName), ...namedChoice }),
+  alsoAbout: (values) => (values.has('queuename') ? [] : [every.queue]),
 
   async run({ queueName: name, offset, limit, ...wanted }, call) {
     const all = await call.queues.list(call.account)

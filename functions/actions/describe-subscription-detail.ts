@@ -5,6 +5,7 @@ import { canonicalName } from '../../lib/domain/name.ts'
 import type { Subscription } from '../../lib/domain/subscription.ts'
 import { choice } from '../../lib/protocol/choice-params.ts'
 import { queueName } from '../../lib/protocol/params.ts'
+import { every } from '../../lib/protocol/resources.ts'
 import { topicName } from '../../lib/protocol/topic-params.ts'
 import { cmqHandler, type Call } from '../cmq-handler.ts'
 import { subscriptionFields } from '../subscription-fields.ts'
@@ -17,6 +18,8 @@ export const handler = cmqHandler({
     queryType: v.optional(v.picklist(['topic', 'queue'], 'parameterOutOfRange' satisfies Failure), 'topic'),
     ...choice,
   }),
+  // What fills a queue may be of any topic.
+  alsoAbout: (values) => (values.get('querytype') === 'queue' || !values.has('topicname') ? [every.topic] : []),
 
   async run({ topicName: topic, queueName: queue, queryType, offset, limit, ...wanted }, call) {
     const all = queryType === 'queue' ? await filling(given(queue, 'queueName'), call) : await of(topic, call)

@@ -4,6 +4,7 @@ import { CmqError } from '../../lib/domain/errors.ts'
 import { isNamed } from '../../lib/domain/name.ts'
 import type { Topic } from '../../lib/domain/topic.ts'
 import { namedChoice } from '../../lib/protocol/choice-params.ts'
+import { every } from '../../lib/protocol/resources.ts'
 import { topicName } from '../../lib/protocol/topic-params.ts'
 import { cmqHandler, type Call } from '../cmq-handler.ts'
 import { detailsOf } from '../details.ts'
@@ -12,6 +13,7 @@ import { topicFields } from '../topic-fields.ts'
 /** Tells one topic, or a page of the account's topics, in every detail that API 3.0 has. */
 export const handler = cmqHandler({
   params: v.object({ topicName: v.optional(topicName), ...namedChoice }),
+  alsoAbout: (values) => (values.has('topicname') ? [] : [every.topic]),
 
   async run({ topicName: name, offset, limit, ...wanted }, call) {
     const all = await call.topics.list(call.account)

@@ -9,8 +9,10 @@ import type { Fields } from './envelope.ts'
 
 /** An action of API 3.0. */
 export interface Api3Action {
-  /** The action that it runs: one of API 2.0, or one that is there for API 3.0 alone. */
+  /** The action of API 2.0 that it comes to: that is logged, and has to be allowed. */
   readonly runs: string
+  /** The handler that runs it, where that of API 2.0 would not do. */
+  readonly by?: string
   /** What the action calls a parameter, and how it reads it. One without a name says nothing here. */
   readonly parameters?: ReadonlyMap<string, Api3Parameter>
   /** Parameters that have to be there although the action could do without. */
@@ -134,6 +136,10 @@ const renamed = (names: Readonly<Record<string, string>>): ReadonlyMap<string, A
 /** Seconds, of milliseconds where it is so many that they must be that: an example has them. */
 const seconds = (value: string): string => (/^\d{12,15}$/.test(value) ? String(inSeconds(Number(value))) : value)
 
+const describingQueues = { runs: 'GetQueueAttributes', by: 'DescribeQueueDetail' }
+const describingTopics = { runs: 'GetTopicAttributes', by: 'DescribeTopicDetail' }
+const describingSubscriptions = { runs: 'GetSubscriptionAttributes', by: 'DescribeSubscriptionDetail' }
+
 const cmq: Readonly<Record<string, Api3Action>> = {
   ClearQueue: { runs: 'ClearQueue' },
   ClearSubscriptionFilterTags: { runs: 'ClearSubscriptionFilterTags' },
@@ -147,9 +153,9 @@ const cmq: Readonly<Record<string, Api3Action>> = {
     runs: 'DescribeDeadLetterSourceQueues',
     answer: page('QueueSet', deadLetterSource),
   },
-  DescribeQueueDetail: { runs: 'DescribeQueueDetail', answer: page('QueueSet', queueSet) },
-  DescribeSubscriptionDetail: { runs: 'DescribeSubscriptionDetail', answer: page('SubscriptionSet', subscription) },
-  DescribeTopicDetail: { runs: 'DescribeTopicDetail', answer: page('TopicSet', topicSet) },
+  DescribeQueueDetail: { ...describingQueues, answer: page('QueueSet', queueSet) },
+  DescribeSubscriptionDetail: { ...describingSubscriptions, answer: page('SubscriptionSet', subscription) },
+  DescribeTopicDetail: { ...describingTopics, answer: page('TopicSet', topicSet) },
   ModifyQueueAttribute: { runs: 'SetQueueAttributes' },
   ModifySubscriptionAttribute: { runs: 'SetSubscriptionAttributes', parameters: renamed({ FilterTags: 'filterTag' }) },
   // A documented example sets Qps, which nothing limits here.
@@ -168,27 +174,27 @@ const tdmq: Readonly<Record<string, Api3Action>> = {
   DeleteCmqSubscribe: { runs: 'Unsubscribe' },
   DeleteCmqTopic: { runs: 'DeleteTopic' },
   DescribeCmqQueueDetail: {
-    runs: 'DescribeQueueDetail',
+    ...describingQueues,
     required: ['queueName'],
     answer: single('QueueDescribe', cmqQueue),
   },
   DescribeCmqQueues: {
-    runs: 'DescribeQueueDetail',
+    ...describingQueues,
     parameters: renamed({ QueueName: 'searchWord', QueueNameList: 'names', IsTagFilter: '' }),
     answer: page('QueueList', cmqQueue),
   },
   DescribeCmqSubscriptionDetail: {
-    runs: 'DescribeSubscriptionDetail',
+    ...describingSubscriptions,
     parameters: renamed({ SubscriptionName: 'searchWord' }),
     answer: page('SubscriptionSet', cmqSubscription),
   },
   DescribeCmqTopicDetail: {
-    runs: 'DescribeTopicDetail',
+    ...describingTopics,
     required: ['topicName'],
     answer: single('TopicDescribe', cmqTopic),
   },
   DescribeCmqTopics: {
-    runs: 'DescribeTopicDetail',
+    ...describingTopics,
     parameters: renamed({ TopicName: 'searchWord', TopicNameList: 'names', IsTagFilter: '' }),
     answer: page('TopicList', cmqTopic),
   },
@@ -198,7 +204,12 @@ const tdmq: Readonly<Record<string, Api3Action>> = {
     parameters: renamed({ FilterTags: 'filterTag' }),
   },
   ModifyCmqTopicAttribute: { runs: 'SetTopicAttributes' },
-  PublishCmqMsg: { runs: 'PublishCmqMsg', parameters: renamed({ MsgContent: 'msgBody' }), answer: sent },
+  PublishCmqMsg: {
+    runs: 'PublishMessage',
+    by: 'PublishCmqMsg',
+    parameters: renamed({ MsgContent: 'msgBody' }),
+    answer: sent,
+  },
   RewindCmqQueue: { runs: 'RewindQueue', parameters: new Map([['StartConsumeTime', { read: seconds }]]) },
   SendCmqMsg: {
     runs: 'SendMessage',
@@ -235,6 +246,7 @@ const errorNames: Readonly<Partial<Record<Failure | number, string>>> = {
   parameterRepeated: 'InvalidParameter',
   batchNotConsecutive: 'InvalidParameter',
   topicHasSubscriptions: 'ResourceInUse',
+  notAllowed: 'UnauthorizedOperation',
   4100: 'AuthFailure.SignatureFailure',
   signatureExpired: 'AuthFailure.SignatureExpire',
   authorizationUnreadable: 'AuthFailure.InvalidAuthorization',

@@ -65,7 +65,7 @@ function translated(parameters: Iterable<readonly [string, string]>, action: str
     values.set(key, read(value))
     spellings.set(key, name)
   }
-  return { action: known?.runs, asked: { action, version }, known, values, spellings }
+  return { action: known?.runs, by: known?.by, asked: { action, version }, known, values, spellings }
 }
 
 const same = (value: string): string => value

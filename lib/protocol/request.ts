@@ -14,6 +14,8 @@ export interface CmqRequest {
   readonly values: ReadonlyMap<string, string>
   /** The action that is asked for, by its name in API 2.0. */
   readonly action: string | undefined
+  /** The handler that runs it, where that is not the one of API 2.0. */
+  readonly by?: string | undefined
 }
 
 /** Largest body on the wire, in bytes. Escaping triples what is not ASCII, so 1 MB of messages needs some 3 MB (406/5903). */

@@ -4,8 +4,9 @@ import { handler as createQueue } from '../../functions/actions/create-queue.ts'
 import { handler as api } from '../../functions/api.ts'
 import { logger } from '../../functions/logger.ts'
 import type { Services } from '../../functions/services.ts'
-import { onlyKey } from '../../lib/keys.ts'
+import type { Key } from '../../lib/domain/key.ts'
 import { api3Event, type Api3Options } from '../support/api3-request.ts'
+import { onlyKey } from '../support/only-key.ts'
 import { formEvent } from '../support/signed-request.ts'
 import { api3Asker, ofCmq, ofTdmq, refused, response } from './support/api3.ts'
 import { accountForEachTest, aQueueId, refusal, success } from './support/cmq.ts'
@@ -205,6 +206,59 @@ describe('given a key and a signature', () => {
     expect(JSON.parse(body)).toEqual({
       Response: refused('MissingParameter', 'lacked of required parameter SecretId'),
     })
+  })
+})
+
+describe('given a key', () => {
+  /** The key of the test's account, changed. */
+  const withKey = (change: Partial<Key>): Partial<Services> => ({
+    keys: {
+      find: async (secretId) => {
+        const key = await cmq.services.keys.find(secretId)
+        return key && { ...key, ...change }
+      },
+    },
+  })
+
+  it('when it is limited, then what it may do goes by the names of API 2.0', async () => {
+    const allow = [
+      { actions: ['SendMessage', 'GetQueueAttributes'], resources: ['queue/orders'] },
+      { actions: ['PublishMessage'], resources: ['topic/*'] },
+    ]
+    const services = withKey({ allow })
+    const forbidden = refused('UnauthorizedOperation', 'no cam authentication')
+    const message = { QueueName: 'orders', MsgContent: 'x', DelaySeconds: 0 }
+    expect(await askTdmq('SendCmqMsg', message, { services })).toHaveProperty('Result', true)
+    expect(await askTdmq('SendCmqMsg', { ...message, QueueName: 'b' }, { services })).toEqual(forbidden)
+    expect(await ask('DescribeQueueDetail', { QueueName: 'orders' }, { services })).toHaveProperty('TotalCount', 1)
+    expect(await askTdmq('DescribeCmqQueueDetail', { QueueName: 'b' }, { services })).toEqual(forbidden)
+    expect(await ask('DescribeQueueDetail', {}, { services })).toEqual(forbidden)
+    expect(await ask('DescribeTopicDetail', {}, { services })).toEqual(forbidden)
+    expect(await ask('DescribeSubscriptionDetail', { TopicName: 'news' }, { services })).toEqual(forbidden)
+    expect(await ask('DeleteQueue', { QueueName: 'orders' }, { services })).toEqual(forbidden)
+    expect(await askTdmq('PublishCmqMsg', { TopicName: 'news', MsgContent: 'x' }, { services })).toEqual(
+      refused('ResourceNotFound'),
+    )
+  })
+
+  it('when it is disabled, then who has it is told as if it were gone', async () => {
+    expect(await ask('CreateQueue', create, { services: withKey({ status: 'disabled' }) })).toEqual(
+      refused('AuthFailure.SecretIdNotFound', 'secret id status error'),
+    )
+  })
+
+  it.each<[string, Api3Options]>([
+    ['TC3', {}],
+    ['HmacSHA1', { signatureMethod: 'HmacSHA1' }],
+  ])('when it is being rotated, then both secrets hold by %s, until the older one ends', async (_, options) => {
+    const until = cmq.clock.now() + 1_000
+    const services = withKey({ secrets: [{ secretKey: 'new' }, { secretKey: 'old', until }] })
+    const by = (secretKey: string) => ask('DescribeQueueDetail', {}, { ...options, services, secretKey })
+    expect(await by('new')).toHaveProperty('TotalCount', 1)
+    expect(await by('old')).toHaveProperty('TotalCount', 1)
+    cmq.clock.set(until)
+    expect(await by('old')).toEqual(signatureIsWrong)
+    expect(await by('new')).toHaveProperty('TotalCount', 1)
   })
 })
 

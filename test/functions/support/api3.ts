@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { handler as api } from '../../../functions/api.ts'
 import type { CmqHandler } from '../../../functions/cmq-handler.ts'
+import type { Services } from '../../../functions/services.ts'
 import type { Settings } from '../../../functions/settings.ts'
 import { api3Event, type Api3Options, type Parameters } from '../../support/api3-request.ts'
 import type { Cmq } from './cmq.ts'
@@ -8,6 +9,7 @@ import type { Cmq } from './cmq.ts'
 export interface Api3CallOptions extends Api3Options {
   readonly handler?: CmqHandler
   readonly settings?: Partial<Settings>
+  readonly services?: Partial<Services>
 }
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what answers hold is checked by the assertions
@@ -21,8 +23,8 @@ let requests = 0
 /** Asks the service of a test by API 3.0, at its clock. */
 export const api3Asker =
   (cmq: Cmq, version: string): Api3Ask =>
-  async (action, parameters = {}, { handler = api, settings = {}, ...options } = {}) => {
-    const services = { ...cmq.services, settings: { ...cmq.services.settings, ...settings } }
+  async (action, parameters = {}, { handler = api, settings = {}, services: others, ...options } = {}) => {
+    const services = { ...cmq.services, ...others, settings: { ...cmq.services.settings, ...settings } }
     const event = api3Event(action, parameters, { version, now: cmq.clock.now(), ...options })
     const awsRequestId = `request-${++requests}`
     const { statusCode, headers, body } = await handler(event, { awsRequestId, services })

@@ -12,6 +12,7 @@ import { handler as createTopic } from './actions/create-topic.ts'
 import { handler as deleteMessage } from './actions/delete-message.ts'
 import { handler as deleteQueue } from './actions/delete-queue.ts'
 import { handler as deleteTopic } from './actions/delete-topic.ts'
+import { handler as describeDeadLetterSourceQueues } from './actions/describe-dead-letter-source-queues.ts'
 import { handler as describeQueueDetail } from './actions/describe-queue-detail.ts'
 import { handler as describeSubscriptionDetail } from './actions/describe-subscription-detail.ts'
 import { handler as describeTopicDetail } from './actions/describe-topic-detail.ts'
@@ -31,6 +32,7 @@ import { handler as setQueueAttributes } from './actions/set-queue-attributes.ts
 import { handler as setSubscriptionAttributes } from './actions/set-subscription-attributes.ts'
 import { handler as setTopicAttributes } from './actions/set-topic-attributes.ts'
 import { handler as subscribe } from './actions/subscribe.ts'
+import { handler as unbindDeadLetter } from './actions/unbind-dead-letter.ts'
 import { handler as unsubscribe } from './actions/unsubscribe.ts'
 import { cmqHandler, type CmqHandler } from './cmq-handler.ts'
 
@@ -65,11 +67,13 @@ const actions = byName({
   SetSubscriptionAttributes: setSubscriptionAttributes,
   SetTopicAttributes: setTopicAttributes,
   Subscribe: subscribe,
+  UnbindDeadLetter: unbindDeadLetter,
   Unsubscribe: unsubscribe,
 })
 
 /** What API 3.0 alone has. */
 const onlyInApi3 = byName({
+  DescribeDeadLetterSourceQueues: describeDeadLetterSourceQueues,
   DescribeQueueDetail: describeQueueDetail,
   DescribeSubscriptionDetail: describeSubscriptionDetail,
   DescribeTopicDetail: describeTopicDetail,

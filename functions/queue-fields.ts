@@ -1,9 +1,11 @@
+import { settingsOf } from '../lib/domain/dead-letter-policy.ts'
 import type { Queue } from '../lib/domain/queue.ts'
 import { inSeconds } from '../lib/domain/time.ts'
 import type { Call } from './cmq-handler.ts'
 
 /** What is told of a queue: its settings, and how many messages are in which state (406/5834). */
-export async function queueFields(queue: Queue, { messages, now }: Pick<Call, 'messages' | 'now'>) {
+export async function queueFields(queue: Queue, { queues, messages, now }: Pick<Call, 'queues' | 'messages' | 'now'>) {
+  const sources = await queues.sources(queue)
   const { active, inactive, delayed, oldestSentAt } = await messages.count(queue)
   return {
     ...queue.attributes,
@@ -19,5 +21,9 @@ export async function queueFields(queue: Queue, { messages, now }: Pick<Call, 'm
     queueId: queue.id,
     queueName: queue.name,
     shards: queue.writeShards,
+    ...(queue.deadLetterPolicy && settingsOf(queue.deadLetterPolicy)),
+    ...(sources.length > 0 && {
+      deadLetterSource: sources.map(({ id, name }) => ({ queueId: id, queueName: name })),
+    }),
   }
 }

@@ -28,6 +28,7 @@ export const handler = cmqHandler({
 async function toldOf(queue: Queue, call: Call) {
   const { attributes, transaction, firstQueryInterval, maxQueryCount } = queue
   return {
+    deadLetterSource: [],
     ...(await queueFields(queue, call)),
     ...detailsOf(queue),
     bps: CMQ_BYTES,
@@ -36,7 +37,6 @@ async function toldOf(queue: Queue, call: Call) {
     maxUnackedMsgNum: CROWDED * queue.readShards,
     maxMsgBacklogSize: attributes.maxMsgHeapNum * attributes.maxMsgSize,
     retentionSizeInMB: queue.retentionSizeInMB ?? 0,
-    deadLetterSource: [],
     ...(transaction && { transaction, transactionPolicy: { firstQueryInterval, maxQueryCount } }),
   }
 }

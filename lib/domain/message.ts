@@ -33,6 +33,17 @@ export interface Message {
   readonly receiveCount: number
   readonly firstReceivedAt?: Instant
   readonly body: Body
+  /** Of a dead letter alone. */
+  readonly origin?: Origin
+}
+
+/** Where a dead letter came from, and by which policy. When is the time at which it was sent to where it lies. */
+export interface Origin {
+  readonly queueName: string
+  readonly policy: 0 | 1
+  /** When it was sent to that queue, and how often it was received from it. */
+  readonly sentAt: Instant
+  readonly receiveCount: number
 }
 
 /** A message that has been received at least once. */

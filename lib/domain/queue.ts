@@ -1,3 +1,4 @@
+import { policyAfter, type DeadLetterPolicy, type DeadLetterSettings } from './dead-letter-policy.ts'
 import { CmqError } from './errors.ts'
 import type { Counted } from './level.ts'
 import type { QueueNotes } from './notes.ts'
@@ -38,6 +39,10 @@ export interface Queue extends QueueNotes {
   readonly formerRetention?: FormerRetention
   /** How many messages there were when somebody last counted for the sake of its limits. */
   readonly counted?: Counted
+  /** When its messages go to which dead-letter queue. */
+  readonly deadLetterPolicy?: DeadLetterPolicy
+  /** Whether it has ever been bound as a dead-letter queue: only then others have to be asked whether it still is. */
+  readonly isDeadLetterQueue?: boolean
 }
 
 /** A retention that was in force until a change, and until when messages may have it. */
@@ -70,24 +75,42 @@ export function withDefaults(given: Given<QueueAttributes>): QueueAttributes {
 /** What SetQueueAttributes makes of a queue: the attributes that are given, and what follows from them (406/5835). */
 export function changeOf(
   queue: Queue,
-  { shards, ...given }: Given<QueueAttributes & { shards: number }>,
+  {
+    shards,
+    deadLetterQueueName,
+    policy,
+    maxReceiveCount,
+    maxTimeToLive,
+    ...given
+  }: Given<QueueAttributes & { shards: number } & DeadLetterSettings>,
   now: Instant,
 ): QueueChange {
   const attributes = { ...queue.attributes, ...attributesIn(given) }
   checkRewind(attributes)
+  const settings = { deadLetterQueueName, policy, maxReceiveCount, maxTimeToLive }
+  const deadLetterPolicy = policyAfter(queue.deadLetterPolicy, settings, attributes.msgRetentionSeconds, now)
   const formerRetention = retentionBefore(queue, attributes.msgRetentionSeconds, now)
   return {
     ...attributes,
     modifiedAt: now,
     ...(formerRetention && { formerRetention }),
     ...(shards !== undefined && reshaped(queue, shards, now)),
+    ...(deadLetterPolicy !== queue.deadLetterPolicy && { deadLetterPolicy }),
   }
 }
+
+/** What UnbindDeadLetter makes of a queue: its messages stay in it, however often they are received. */
+export const unbound = (now: Instant): QueueChange => ({ deadLetterPolicy: undefined, modifiedAt: now })
 
 /** What a change writes of a queue. */
 export type QueueChange = Partial<QueueAttributes> &
   QueueNotes &
-  Partial<Pick<Queue, 'modifiedAt' | 'writeShards' | 'readShards' | 'shrunkAt' | 'formerRetention'>>
+  Partial<
+    Pick<Queue, 'modifiedAt' | 'writeShards' | 'readShards' | 'shrunkAt' | 'formerRetention' | 'isDeadLetterQueue'>
+  > & {
+    /** There, and undefined: the queue is unbound. */
+    readonly deadLetterPolicy?: DeadLetterPolicy | undefined
+  }
 
 function checkRewind({ rewindSeconds, msgRetentionSeconds }: QueueAttributes): void {
   if (rewindSeconds > msgRetentionSeconds) throw new CmqError('rewindBeyondRetention')

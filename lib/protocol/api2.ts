@@ -13,7 +13,7 @@ export const api2: Protocol = {
     return values.get('secretid') ?? ''
   },
   isTimely,
-  isSignedWith: (request, secretKeys, publicHosts) => isSignedWith(secretKeys, request, publicHosts),
+  isSignedWith: (request, secretKey, publicHosts) => isSignedWith(secretKey, request, publicHosts),
   check() {},
   answer: (_request, requestId, fields) => answer(requestId, fields),
   refusal: (_request, requestId, error, form) => refusal(requestId, error, form),

@@ -84,12 +84,17 @@ const inMilliseconds = {
   LastModifyTime: (fields: Fields) => fields['modifiedAt'],
 }
 
+/** The policy of a queue that has one: API 2.0 tells it among the queue's own fields. */
+const policy =
+  (of: Structure): Source =>
+  (fields) =>
+    fields['deadLetterQueueName'] === undefined ? null : of(fields)
+
+const dead = { DeadLetterQueue: fieldOf('DeadLetterQueueName') }
+
 const queueSet = structure(`${queueFields} Migrate`, {
   ...ofQueue,
-  DeadLetterPolicy: one(
-    'deadLetterPolicy',
-    structure('DeadLetterQueue DeadLetterQueueName MaxTimeToLive Policy MaxReceiveCount'),
-  ),
+  DeadLetterPolicy: policy(structure('DeadLetterQueue DeadLetterQueueName MaxTimeToLive Policy MaxReceiveCount', dead)),
 })
 
 const cmqQueue = structure(
@@ -97,7 +102,7 @@ const cmqQueue = structure(
   {
     ...ofQueue,
     ...inMilliseconds,
-    DeadLetterPolicy: one('deadLetterPolicy', structure('DeadLetterQueue Policy MaxTimeToLive MaxReceiveCount')),
+    DeadLetterPolicy: policy(structure('DeadLetterQueue Policy MaxTimeToLive MaxReceiveCount', dead)),
   },
 )
 
@@ -150,7 +155,8 @@ const cmq: Readonly<Record<string, Api3Action>> = {
   DeleteSubscribe: { runs: 'Unsubscribe' },
   DeleteTopic: { runs: 'DeleteTopic' },
   DescribeDeadLetterSourceQueues: {
-    runs: 'DescribeDeadLetterSourceQueues',
+    runs: 'GetQueueAttributes',
+    by: 'DescribeDeadLetterSourceQueues',
     answer: page('QueueSet', deadLetterSource),
   },
   DescribeQueueDetail: { ...describingQueues, answer: page('QueueSet', queueSet) },
@@ -246,6 +252,8 @@ const errorNames: Readonly<Partial<Record<Failure | number, string>>> = {
   parameterRepeated: 'InvalidParameter',
   batchNotConsecutive: 'InvalidParameter',
   topicHasSubscriptions: 'ResourceInUse',
+  deadLetterQueueInUse: 'ResourceInUse',
+  tooManyDeadLetterSources: 'LimitExceeded',
   notAllowed: 'UnauthorizedOperation',
   4100: 'AuthFailure.SignatureFailure',
   signatureExpired: 'AuthFailure.SignatureExpire',

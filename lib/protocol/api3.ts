@@ -37,11 +37,11 @@ export const api3: Protocol<Api3Request> = {
     return isWithinWindow(timestamp, now, Math.min(window, WINDOW))
   },
 
-  isSignedWith(request, secretKeys, publicHosts) {
+  isSignedWith(request, secretKey, publicHosts) {
     const { tc3 } = request
     return tc3
-      ? isTc3SignedWith(secretKeys, tc3, authorizationOf(tc3), publicHosts)
-      : isSignedWith(secretKeys, request, publicHosts, plainForms)
+      ? isTc3SignedWith(secretKey, tc3, authorizationOf(tc3), publicHosts)
+      : isSignedWith(secretKey, request, publicHosts, plainForms)
   },
 
   check({ asked, known, values }) {

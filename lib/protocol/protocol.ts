@@ -14,8 +14,8 @@ export interface Protocol<Request extends CmqRequest = CmqRequest> {
   secretIdOf(request: Request): string
   /** Whether the request says that it was made within the window around `now`. */
   isTimely(request: Request, now: Instant, window: Seconds): boolean
-  /** Whether it was signed with one of these keys. `publicHosts` are the names under which clients may know this service. */
-  isSignedWith(request: Request, secretKeys: readonly string[], publicHosts: readonly string[]): boolean
+  /** Whether it was signed with this key. `publicHosts` are the names under which clients may know this service. */
+  isSignedWith(request: Request, secretKey: string, publicHosts: readonly string[]): boolean
   /** Refuses a signed request for what the protocol, rather than its action, demands. */
   check(request: Request): void
   answer(request: Request, requestId: string, fields: Fields): APIGatewayProxyStructuredResultV2

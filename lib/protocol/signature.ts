@@ -5,15 +5,14 @@ import type { CmqRequest } from './request.ts'
 type Pair = readonly [name: string, value: string]
 
 /**
- * Whether the request was signed with one of these keys (406/5906): base64 of the HMAC of `METHOD host path ? k1=v1&k2=v2…`, over
+ * Whether the request was signed with this key (406/5906): base64 of the HMAC of `METHOD host path ? k1=v1&k2=v2…`, over
  * decoded values, names in byte order, without the parameter Signature. HmacSHA256 selects SHA-256, anything else SHA-1.
  *
  * The SDKs differ in what they sign, so each form they are known to sign is tried, the likeliest first; an ordinary
- * request costs one HMAC a key. All keys are compared each time, so that nobody can tell which of them it was.
- * `publicHosts` are the names under which clients may know this service.
+ * request costs one HMAC. `publicHosts` are the names under which clients may know this service.
  */
 export function isSignedWith(
-  secretKeys: readonly string[],
+  secretKey: string,
   request: CmqRequest,
   publicHosts: readonly string[],
   formsOf: (request: CmqRequest) => Iterable<readonly Pair[]> = signedForms,
@@ -27,12 +26,8 @@ export function isSignedWith(
     const query = Buffer.from(pairs.map(([name, value]) => `${name}=${value}`).join('&'))
     for (const host of hosts) {
       for (const path of paths) {
-        const start = `${request.method}${host}${path}?`
-        const outcomes = secretKeys.map((secretKey) => {
-          const hmac = createHmac(algorithm, secretKey).update(start).update(query)
-          return timingSafeEqual(Buffer.from(hmac.digest('base64')), claimed)
-        })
-        if (outcomes.includes(true)) return true
+        const hmac = createHmac(algorithm, secretKey).update(`${request.method}${host}${path}?`).update(query)
+        if (timingSafeEqual(Buffer.from(hmac.digest('base64')), claimed)) return true
       }
     }
   }

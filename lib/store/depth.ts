@@ -78,12 +78,12 @@ export function depth(stores: DepthStores, limits: DepthLimits): Depth {
     return sight
   }
 
-  /** Whether so many more are too many: they are added already. */
-  async function isTooFull(queue: Queue, respect: Respect, more: number): Promise<boolean> {
+  /** Whether so many more are too many, of which `open` have not been added yet. */
+  async function isTooFull(queue: Queue, respect: Respect, more: number, open = 0): Promise<boolean> {
     if (limitOf(queue, respect) === 0) return false
     const counted = countedOf(queue)
     const level = levelOf(queue, respect, counted)
-    const isFull = isBeyond(level, 0)
+    const isFull = isBeyond(level, open)
     if (!isCountDue(level, counted ? clock.now() - counted.at : Infinity)) return isFull
     if (!isFull) beside.begin('counting a queue', async () => void (await recount(queue)))
     const again = isFull ? await recount(queue).catch(toldOf) : undefined
@@ -130,7 +130,7 @@ export function depth(stores: DepthStores, limits: DepthLimits): Depth {
 
     isFull: (queue) => isBeyond(levelOf(queue, 'messages', countedOf(queue)), 1),
 
-    isCrowded: (queue) => isTooFull(queue, 'inFlight', 1),
+    isCrowded: (queue) => isTooFull(queue, 'inFlight', 1, 1),
   }
 }
 

@@ -7,6 +7,7 @@ import { newBell, type Bell } from './bell.ts'
 import type { Bodies } from './bodies.ts'
 import { counter } from './counts.ts'
 import type { MessageCounts } from './message-counts.ts'
+import { undertaker } from './undertaker.ts'
 import { newShards, type Shards } from './shards.ts'
 import type { Lane } from './lane.ts'
 import { keyOf, partitionOf } from './message-item.ts'
@@ -27,6 +28,8 @@ export interface Messages {
   receive(queue: Queue, want: Want): Promise<readonly Received[]>
   /** Ends a message; false when the handle has run out, is not the newest, or belongs to another queue. */
   remove(queue: Queue, handle: ReceiptHandle): Promise<boolean>
+  /** Moves to its dead-letter queue what has died of age, until `until`. Returns how many it moved. */
+  buryAged(queue: Queue, until: Instant, signal: AbortSignal): Promise<number>
   /** How many messages are in which state, exact up to some ten thousand a shard. */
   count(queue: Queue): Promise<MessageCounts>
 }
@@ -73,9 +76,12 @@ export function messages(stores: MessageStores): Messages {
   const { lane, clock } = stores
   const shared: Shared = { ...stores, shards: newShards(), bell: newBell(clock) }
 
+  const { forLook, buryAged } = undertaker(shared)
+
   return {
     ...sender(shared),
-    receive: receiver(shared),
+    receive: receiver(shared, forLook),
+    buryAged,
     count: counter(shared),
 
     async remove(queue, { laneId, shard, visibleAt, messageId, leaseId, validUntil }) {

@@ -4,6 +4,7 @@ import { receiptHandleOf } from '../domain/receipt-handle.ts'
 import { after, isWithin, type Instant, type Seconds } from '../domain/time.ts'
 import { boundedMap } from './bounded-map.ts'
 import { keyAt, keyOf, LAST_KEY, partitionOf } from './message-item.ts'
+import type { Undertaker } from './undertaker.ts'
 import type { Messages, Received, Shared, Want } from './messages.ts'
 import { taker } from './take.ts'
 
@@ -38,7 +39,7 @@ interface Taken {
 }
 
 /** Receives: the same look again and again until something comes or the deadline passes. Waiting is not a second path. */
-export function receiver(shared: Shared): Messages['receive'] {
+export function receiver(shared: Shared, burying: Undertaker['forLook']): Messages['receive'] {
   const { lane, bodies, queues, shards: known, bell, clock, ids, random, report } = shared
   const take = taker(shared)
   const stays = boundedMap<{ shard: number; since: Instant }>(NOTED_QUEUES)
@@ -107,9 +108,11 @@ export function receiver(shared: Shared): Messages['receive'] {
     const now = clock.now()
     const isRetiring = shard >= queue.writeShards
     const partition = partitionOf(queue.laneId, shard)
+    const { deadLetterPolicy: policy } = queue
     const messages = await take({
       partition,
       shard: known.of(partition),
+      ...(policy && { bury: burying(queue, policy, shard, known.of(partition), claimUntil) }),
       visibilityTimeout: queue.attributes.visibilityTimeout,
       oldest: oldestAlive(queue, now),
       room,

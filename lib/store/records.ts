@@ -2,12 +2,13 @@ import {
   DeleteItemCommand,
   GetItemCommand,
   PutItemCommand,
-  QueryCommand,
   UpdateItemCommand,
+  type Put,
+  type Update,
 } from '@aws-sdk/client-dynamodb'
 import type { Clock, Seconds } from '../domain/time.ts'
 import { attributesOf, textIn, ttlOf, type Values } from './attributes.ts'
-import { settle, type Database, type Item } from './database.ts'
+import { queryAll, settle, type Database, type Item } from './database.ts'
 import { newKept } from './kept.ts'
 
 /** How a kind of thing lies in its records. */
@@ -46,8 +47,11 @@ export interface Records<Thing, Change> {
   create(thing: Thing): Promise<'created' | 'taken' | 'in release'>
   /** Changes the named attributes; false when the thing is no longer as it was read. `changeId` is this call's alone. */
   change(thing: Thing, change: Change, changeId: string): Promise<boolean>
-  /** False when this very thing is gone. Its place is free again after `freeAfter`. */
-  remove(thing: Thing, freeAfter: Seconds): Promise<boolean>
+  /** The writes of `create` and `change`, to be made together with others. Whoever makes them forgets the things then. */
+  writeOf(thing: Thing): Put
+  writeOfChange(thing: Thing, change: Change, changeId: string): Update
+  /** False when this very thing is gone, or with `seen` has another changeId. Its place is free again after `freeAfter`. */
+  remove(thing: Thing, freeAfter: Seconds, seen?: string): Promise<boolean>
   /** Waits until no process goes on with what it has read before. */
   spread(thing: Thing): Promise<void>
   /** Forgets here what was read of the thing. */
@@ -87,45 +91,56 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
     return Item && !isReleased(Item) ? thingOf(Item) : undefined
   }
 
+  const writeOf = (thing: Thing): Put => ({
+    TableName: table,
+    Item: { ...keyOf(placeOf(thing)), ...attributesOf(valuesOf(thing)) },
+    ConditionExpression: 'attribute_not_exists(pk) OR freeAt <= :now',
+    ExpressionAttributeValues: attributesOf({ ':now': clock.now() }),
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  })
+
+  /** Of the record that was read: never a copy put back, never a stub revived. */
+  function writeOfChange(thing: Thing, change: Change, changeId: string): Update {
+    const values = attributesOf({ ...changesOf(change), changeId })
+    const names = Object.keys(values)
+    return {
+      TableName: table,
+      Key: keyOf(placeOf(thing)),
+      ConditionExpression: 'id = :id AND changeId = :seen',
+      UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
+      // Some names are words of DynamoDB's own.
+      ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
+      ExpressionAttributeValues: {
+        ...attributesOf({ ':id': thing.id, ':seen': thing.changeId }),
+        ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),
+      },
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    }
+  }
+
   return {
     read,
     forget,
+    writeOf,
+    writeOfChange,
 
     get: (place) => kept.get(keptAs(place), () => read(place)),
 
     async list(pk) {
-      const found: Item[] = []
-      let start: Item | undefined
-      do {
-        const { Items = [], LastEvaluatedKey } = await db.read(
-          new QueryCommand({
-            TableName: table,
-            KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
-            ExpressionAttributeValues: attributesOf({ ':pk': pk, ':prefix': prefix }),
-            ConsistentRead: true,
-            ...(start ? { ExclusiveStartKey: start } : {}),
-          }),
-        )
-        found.push(...Items)
-        start = LastEvaluatedKey
-      } while (start)
+      const found = await queryAll(db, {
+        TableName: table,
+        KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
+        ExpressionAttributeValues: attributesOf({ ':pk': pk, ':prefix': prefix }),
+        ConsistentRead: true,
+      })
       return found.filter((item) => !isReleased(item)).map(thingOf)
     },
 
     async create(thing) {
-      const now = clock.now()
+      const put = new PutItemCommand(writeOf(thing))
       const outcome = await settle(
         clock,
-        () =>
-          db.write(
-            new PutItemCommand({
-              TableName: table,
-              Item: { ...keyOf(placeOf(thing)), ...attributesOf(valuesOf(thing)) },
-              ConditionExpression: 'attribute_not_exists(pk) OR freeAt <= :now',
-              ExpressionAttributeValues: attributesOf({ ':now': now }),
-              ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-            }),
-          ),
+        () => db.write(put),
         (found) => found !== undefined && textIn(found, 'id') === thing.id,
       )
       // What was read of an earlier thing of this name must not be used any more.
@@ -134,40 +149,23 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
       return outcome.found && isReleased(outcome.found) ? 'in release' : 'taken'
     },
 
-    /** Of the record that was read: never a copy put back, never a stub revived. */
     async change(thing, change, changeId) {
-      const values = attributesOf({ ...changesOf(change), changeId })
-      const names = Object.keys(values)
+      const update = new UpdateItemCommand({ ...writeOfChange(thing, change, changeId) })
       const { won } = await settle(
         clock,
-        () =>
-          db.write(
-            new UpdateItemCommand({
-              TableName: table,
-              Key: keyOf(placeOf(thing)),
-              ConditionExpression: 'id = :id AND changeId = :seen',
-              UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
-              // Some names are words of DynamoDB's own.
-              ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
-              ExpressionAttributeValues: {
-                ...attributesOf({ ':id': thing.id, ':seen': thing.changeId }),
-                ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),
-              },
-              ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-            }),
-          ),
+        () => db.write(update),
         (found) => found !== undefined && textIn(found, 'changeId') === changeId,
       )
       forget(thing)
       return won
     },
 
-    async remove(thing, freeAfter) {
+    async remove(thing, freeAfter, seen) {
       const key = keyOf(placeOf(thing))
       const condition = {
         TableName: table,
-        ConditionExpression: 'id = :id',
-        ExpressionAttributeValues: attributesOf({ ':id': thing.id }),
+        ConditionExpression: `id = :id${seen === undefined ? '' : ' AND changeId = :seen'}`,
+        ExpressionAttributeValues: attributesOf({ ':id': thing.id, ':seen': seen }),
         ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
       } as const
       const free = () => db.write(new DeleteItemCommand({ ...condition, Key: key }))
@@ -202,4 +200,4 @@ export const reservedFor = (wanted: Seconds, { isAlone }: RecordsOptions): Secon
   Math.max(wanted, isAlone ? 0 : CACHE_LIFETIME / 1000)
 
 /** A name whose thing was deleted, and that is not to be used again yet. */
-const isReleased = (item: Item): boolean => item['freeAt'] !== undefined
+export const isReleased = (item: Item): boolean => item['freeAt'] !== undefined

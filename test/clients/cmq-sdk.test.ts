@@ -168,6 +168,24 @@ describe.each(['HmacSHA1', 'HmacSHA256'] as const)('given a client that signs by
   })
 })
 
+describe('given a queue that is bound to a dead-letter queue', () => {
+  it('when a message was received too often, then the client gets it from there, and sees where it came from', async () => {
+    const dead = await newQueue()
+    const policy = { deadLetterQueueName: dead, policy: 0, maxReceiveCount: 1 }
+    const queueName = await newQueue({ visibilityTimeout: 1, ...policy })
+    expect(await client.getQueueAttributes({ queueName })).toMatchObject({ ...success, ...policy })
+    const { msgId } = await client.sendMessage({ queueName, msgBody: 'poison' })
+    expect(await client.receiveMessage({ queueName, pollingWaitSeconds: 5 })).toMatchObject({ msgBody: 'poison' })
+    expect(await client.receiveMessage({ queueName, pollingWaitSeconds: 2 })).toMatchObject(noMessage)
+    const received = await client.receiveMessage({ queueName: dead, pollingWaitSeconds: 5 })
+    expect(received).toMatchObject({ ...success, msgId, msgBody: 'poison', dequeueCount: 1 })
+    expect(received).toMatchObject({ deadLetter: { sourceQueueName: queueName, policy: 0, dequeueCount: 1 } })
+    const { receiptHandle } = received
+    expect(await client.deleteMessage({ queueName: dead, receiptHandle })).toEqual(success)
+    expect(await client.deleteQueue({ queueName: dead })).toMatchObject({ code: 4000 })
+  })
+})
+
 describe('given queues', () => {
   it('when one is created without attributes, then it has the defaults of CMQ', async () => {
     const queueName = await newQueue()

@@ -32,7 +32,8 @@ const cmqOf = (habits = usual) => new cmqProduct.Client(config(habits))
 const tdmqOf = (habits = usual) => new tdmqProduct.Client(config(habits))
 
 let names = 0
-const newName = (kind: string) => `${kind}-${++names}`
+/** No such name is a part of another. */
+const newName = (kind: string) => `${kind}-${++names}-`
 
 const RequestId: unknown = expect.stringMatching(/^[0-9a-f-]{36}$/)
 const aQueueId: unknown = expect.stringMatching(/^queue-[a-z0-9]{8}$/)
@@ -71,6 +72,14 @@ describe.each(habits)('given a client of tdmq by %s', (_, habits) => {
       Filters: [{ Name: 'tag:team', Values: ['中 & +'] }],
     })
     expect([TotalCount, QueueList]).toEqual([1, [QueueDescribe]])
+    const dead = newName('dead')
+    await client.CreateCmqQueue({ QueueName: dead })
+    const policy = { DeadLetterQueueName: dead, Policy: 0, MaxReceiveCount: 5 }
+    expect(await client.ModifyCmqQueueAttribute({ QueueName, ...policy })).toEqual({ RequestId })
+    expect((await client.DescribeCmqQueueDetail({ QueueName })).QueueDescribe).toMatchObject({
+      DeadLetterPolicy: { DeadLetterQueue: dead, Policy: 0, MaxReceiveCount: 5, MaxTimeToLive: null },
+    })
+    expect(await client.UnbindCmqDeadLetter({ SourceQueueName: QueueName })).toEqual({ RequestId })
     expect(await client.DeleteCmqQueue({ QueueName })).toEqual({ RequestId })
     await expect(client.DescribeCmqQueueDetail({ QueueName })).rejects.toMatchObject({
       code: 'ResourceNotFound',
@@ -136,6 +145,15 @@ describe.each(habits)('given a client of cmq by %s', (_, habits) => {
     ])
     const Filters = [{ Name: 'QueueName', Values: [QueueName.slice(2)] }]
     expect(await client.DescribeQueueDetail({ Filters, Limit: 5, Offset: 0 })).toMatchObject({ QueueSet })
+    const dead = newName('dead')
+    const policy = { DeadLetterQueueName: dead, Policy: 1, MaxTimeToLive: 300 }
+    await client.request('CreateQueue', { QueueName: dead })
+    expect(await client.request('ModifyQueueAttribute', { QueueName, ...policy })).toEqual({ RequestId })
+    expect(await client.request('DescribeDeadLetterSourceQueues', { DeadLetterQueueName: dead })).toMatchObject({
+      TotalCount: 1,
+      QueueSet: [{ QueueName }],
+    })
+    expect(await client.request('UnbindDeadLetter', { QueueName })).toEqual({ RequestId })
     expect(await client.request('DeleteQueue', { QueueName })).toEqual({ RequestId })
   })
 

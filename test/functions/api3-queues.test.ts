@@ -207,6 +207,75 @@ describe('given a queue', () => {
   })
 })
 
+describe('given a queue and its dead-letter queue', () => {
+  const bound = { DeadLetterQueueName: 'dead', Policy: 0, MaxReceiveCount: 3 }
+  beforeEach(async () => {
+    await ask('CreateQueue', { QueueName: 'dead' })
+    await ask('CreateQueue', { QueueName, ...bound })
+  })
+
+  it('when it is described, then its policy is told, and the other names its source', async () => {
+    const policy = { DeadLetterQueue: 'dead', MaxTimeToLive: null, Policy: 0, MaxReceiveCount: 3 }
+    expect(await detail()).toEqual({
+      ...plain(),
+      DeadLetterPolicy: { ...policy, DeadLetterQueueName: 'dead' },
+      Migrate: 4,
+    })
+    expect(await described()).toEqual({ ...plainOfTdmq(), DeadLetterPolicy: policy })
+    const { QueueId } = await detail()
+    expect(await detail('dead')).toMatchObject({
+      DeadLetterPolicy: null,
+      DeadLetterSource: [{ QueueId, QueueName }],
+    })
+  })
+
+  it('when the sources of the other are asked for, then it is one, by name or by page', async () => {
+    const sources = (sent: object) => ask('DescribeDeadLetterSourceQueues', { DeadLetterQueueName: 'dead', ...sent })
+    const { QueueId } = await detail()
+    const one = response({ TotalCount: 1, QueueSet: [{ QueueId, QueueName }] })
+    expect(await sources({})).toEqual(one)
+    expect(await sources({ Filters: [{ Name: 'SourceQueueName', Values: ['test'] }] })).toEqual(one)
+    expect(await sources({ Filters: [{ Name: 'SourceQueueName', Values: ['other'] }] })).toHaveProperty('TotalCount', 0)
+    expect(await sources({ Offset: 1 })).toMatchObject({ TotalCount: 1, QueueSet: [] })
+    expect(await sources({ DeadLetterQueueName: 'nobody' })).toEqual(missing)
+  })
+
+  it('when its policy is changed to one by age, then that is told', async () => {
+    await ask('ModifyQueueAttribute', { QueueName, Policy: 1, MaxTimeToLive: 300 })
+    expect(await detail()).toHaveProperty('DeadLetterPolicy', {
+      DeadLetterQueue: 'dead',
+      DeadLetterQueueName: 'dead',
+      MaxTimeToLive: 300,
+      Policy: 1,
+      MaxReceiveCount: null,
+    })
+  })
+
+  it.each([
+    ['UnbindDeadLetter', ofCmq, { QueueName }],
+    ['UnbindCmqDeadLetter', ofTdmq, { SourceQueueName: QueueName }],
+  ])('when %s parts them, then the other can be deleted', async (action, version, sent) => {
+    expect(await ask('DeleteQueue', { QueueName: 'dead' })).toEqual(refused('ResourceInUse'))
+    expect(await ask(action, sent, { version })).toEqual(response())
+    expect(await detail()).toMatchObject({ DeadLetterPolicy: null })
+    expect(await ask('DescribeDeadLetterSourceQueues', { DeadLetterQueueName: 'dead' })).toEqual(
+      response({ TotalCount: 0, QueueSet: [] }),
+    )
+    expect(await ask('DeleteQueue', { QueueName: 'dead' })).toEqual(response())
+  })
+
+  it.each<[string, object, string]>([
+    ['a seventh source', { DeadLetterQueueName: 'dead' }, 'LimitExceeded'],
+    ['a queue that has one itself', { DeadLetterQueueName: QueueName }, 'InvalidParameterValue'],
+    ['a queue that is missing', { DeadLetterQueueName: 'nobody' }, 'ResourceNotFound'],
+    ['a policy that nobody knows', { Policy: 2 }, 'InvalidParameterValue'],
+    ['no count', { MaxReceiveCount: null }, 'MissingParameter'],
+  ])('when another is bound by %s, then it is refused', async (_, wrong, code) => {
+    for (let source = 1; source < 6; source++) await ask('CreateQueue', { QueueName: `source-${source}`, ...bound })
+    expect(await ask('CreateQueue', { QueueName: 'another', ...bound, ...wrong })).toEqual(refused(code))
+  })
+})
+
 describe('given queues with names and tags', () => {
   const tagged = (QueueName: string, ...tags: (readonly [TagKey: string, TagValue: string])[]) =>
     askTdmq('CreateCmqQueue', { QueueName, Tags: tags.map(([TagKey, TagValue]) => ({ TagKey, TagValue })) })

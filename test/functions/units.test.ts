@@ -102,6 +102,26 @@ describe('given a body of 64 KB', () => {
   })
 })
 
+describe('given a queue with a dead-letter queue', () => {
+  it('when a message lives and is deleted, then it costs what it costs elsewhere; when it dies, four write units more', async () => {
+    const { clock, ask, measure } = await given()
+    await ask('CreateQueue', { queueName: 'dead' })
+    const bound = { queueName: 'bound', deadLetterQueueName: 'dead', policy: 0, maxReceiveCount: 1 }
+    await ask('CreateQueue', { ...bound, visibilityTimeout: 1 })
+    const look = async () => {
+      for (const name of ['bound', 'dead']) await ask('QueryQueueRoute', { queueName: name })
+      return measure('ReceiveMessage', { queueName: 'bound' })
+    }
+    await ask('SendMessage', { queueName: 'bound', msgBody: small })
+    const received = await look()
+    expect(received.usage).toEqual({ readUnits: 1, writeUnits: 1, calls: 2 })
+    await clock.advance(1_000)
+    const moved = await look()
+    expect(moved.answer.code).toBe(7000)
+    expect(moved.usage).toEqual({ readUnits: 1, writeUnits: 4, calls: 2 })
+  })
+})
+
 describe('given an empty queue', () => {
   it('when it is looked at, then that is one read unit', async () => {
     const { measure } = await given()
@@ -162,12 +182,26 @@ describe('given the management of queues', () => {
     ['GetQueueAttributes', { queueName }, { readUnits: 1, writeUnits: 0, calls: 1 }],
     ['SetQueueAttributes', { queueName, visibilityTimeout: 9 }, { readUnits: 1, writeUnits: 1, calls: 2 }],
     ['DeleteQueue', { queueName }, { readUnits: 1, writeUnits: 1, calls: 2 }],
+    ['UnbindDeadLetter', { queueName }, { readUnits: 1, writeUnits: 1, calls: 2 }],
     ['QueryQueueRoute', { queueName }, { readUnits: 0, writeUnits: 0, calls: 0 }],
   ])('when %s is called, then it costs what it must', async (action, parameters, expected) => {
     const { measure } = await given()
     const { answer, usage } = await measure(action, parameters)
     expect(answer.code).toBe(0)
     expect(usage).toEqual(expected)
+  })
+
+  it('when a queue is bound, then that is two units for each record, and for the mark of one that ages', async () => {
+    const { ask, measure } = await given()
+    await ask('CreateQueue', { queueName: 'dead' })
+    const bound = { queueName, deadLetterQueueName: 'dead' }
+    const byReceives = await measure('SetQueueAttributes', { ...bound, policy: 0, maxReceiveCount: 3 })
+    expect(byReceives.usage).toEqual({ readUnits: 2, writeUnits: 4, calls: 3 })
+    const byAge = await measure('SetQueueAttributes', { ...bound, policy: 1, maxTimeToLive: 300 })
+    expect(byAge.usage).toEqual({ readUnits: 2, writeUnits: 6, calls: 3 })
+    // Only a queue that was bound to has to ask who is bound to it.
+    const refused = await measure('DeleteQueue', { queueName: 'dead' })
+    expect(refused.usage).toEqual({ readUnits: 2, writeUnits: 0, calls: 2 })
   })
 
   it('when a request is not signed, then nothing is read for it', async () => {

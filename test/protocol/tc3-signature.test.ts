@@ -18,7 +18,7 @@ const authorization = ({ service = 'cmq', date = '2020-09-13', names = 'content-
 function holds(request: Tc3Request, secretKey = key, publicHosts: readonly string[] = []): boolean {
   const read = readAuthorization(request)
   if (!read) throw new Error('the authorization cannot be read')
-  return isTc3SignedWith([secretKey], request, read, publicHosts)
+  return isTc3SignedWith(secretKey, request, read, publicHosts)
 }
 
 describe('given a request whose signature was computed by an SDK', () => {

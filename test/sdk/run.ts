@@ -17,6 +17,7 @@ import { findPython, preparePython } from './python.ts'
 const programs = [
   ['queue_quick_start.py', ['sha1', 'sha256']],
   ['topic_quick_start.py', ['sha1', 'sha256']],
+  ['dead_letters.py', ['sha1', 'sha256']],
   ['api3_quick_start.py', ['TC3-HMAC-SHA256', 'HmacSHA1', 'HmacSHA256']],
 ] as const
 

@@ -198,7 +198,7 @@ describe('given a full queue', () => {
 })
 
 describe('given little traffic', () => {
-  it('when three messages a second are sent for a minute, then nothing is counted, told or read for it', async () => {
+  it('when three messages a second are sent for half a minute, then nothing is counted, told or read for it', async () => {
     const { fleet, all, clock } = await given(1)
     const [one] = all
     const usage = noUsage()

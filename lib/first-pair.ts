@@ -48,7 +48,7 @@ const ATTEMPTS = 3
 async function readSecret(SecretId: string, access: AwsAccess): Promise<{ readonly SecretString?: string }> {
   const { env } = process
   const endpoint = env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] ?? env['AWS_ENDPOINT_URL']
-  const { statusCode, headers, body } = await awsSender(
+  const response = await awsSender(
     'secretsmanager',
     access,
     endpoint,
@@ -57,7 +57,8 @@ async function readSecret(SecretId: string, access: AwsAccess): Promise<{ readon
     headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'secretsmanager.GetSecretValue' },
     body: JSON.stringify({ SecretId }),
   })
-  const answer = await text(body as Readable)
+  const answer = await text(response.body as Readable)
+  const { statusCode, headers } = response
   if (statusCode !== 200)
     throw new Error(`Secrets Manager gave no secret: ${statusCode} ${headers['x-amzn-errortype'] ?? answer}`)
   return JSON.parse(answer) as { readonly SecretString?: string }

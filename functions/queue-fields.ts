@@ -6,7 +6,7 @@ import type { Call } from './cmq-handler.ts'
 /** What is told of a queue: its settings, and how many messages are in which state (406/5834). */
 export async function queueFields(queue: Queue, { queues, messages, now }: Pick<Call, 'queues' | 'messages' | 'now'>) {
   const sources = await queues.sources(queue)
-  const { active, inactive, delayed, oldestSentAt } = await messages.count(queue)
+  const { active, inactive, delayed, rewindable, oldestSentAt } = await messages.count(queue)
   return {
     ...queue.attributes,
     createTime: inSeconds(queue.createdAt),
@@ -15,8 +15,8 @@ export async function queueFields(queue: Queue, { queues, messages, now }: Pick<
     inactiveMsgNum: inactive,
     delayMsgNum: delayed,
     // The document's spelling and the other one: SDKs read either.
-    rewindMsgNum: 0,
-    rewindmsgNum: 0,
+    rewindMsgNum: rewindable,
+    rewindmsgNum: rewindable,
     minMsgTime: inSeconds(oldestSentAt ?? now()),
     queueId: queue.id,
     queueName: queue.name,

@@ -5,6 +5,7 @@ import { runVariables, tableVariables } from '../lib/names.ts'
 import { targets, type Targets } from '../lib/push/addresses.ts'
 import { lambdaStart, type Start } from '../lib/starts.ts'
 import { aging, type Aging } from '../lib/store/aging.ts'
+import { archives } from '../lib/store/archives.ts'
 import { newBeside, type Beside } from '../lib/store/beside.ts'
 import { newBell, type Bell } from '../lib/store/bell.ts'
 import { bodies, type Bodies } from '../lib/store/bodies.ts'
@@ -91,13 +92,6 @@ export function createServices({
   const bodyStore = bodies(db, tableNames.bodies, clock, () => ids.leaseId())
   const queueStore = queues(db, registry, clock, { isAlone })
   const messageLane = lane(db, tableNames.messages, clock)
-  const messageStore = messages({
-    lane: messageLane,
-    bodies: bodyStore,
-    queues: queueStore,
-    ...common,
-  })
-  const deliveryStore = deliveries(db, tableNames.deliveries, clock, deliveryBell)
   const beside = newBeside(report, { freezes: !isAlone })
   const tallyStore = tallies(db, registry, clock, { beside, isAlone })
   const depths = depth(
@@ -111,6 +105,15 @@ export function createServices({
     },
     settings,
   )
+  const messageStore = messages({
+    lane: messageLane,
+    archives: archives(db, tableNames.messages, clock, ids),
+    bodies: bodyStore,
+    queues: queueStore,
+    depth: depths,
+    ...common,
+  })
+  const deliveryStore = deliveries(db, tableNames.deliveries, clock, deliveryBell)
   const list = workList(db, registry, clock, { isAlone, processId: ids.leaseId() })
   return {
     queues: queueStore,

@@ -2,7 +2,8 @@ import { policyAfter, type DeadLetterPolicy, type DeadLetterSettings } from './d
 import { CmqError } from './errors.ts'
 import type { Counted } from './level.ts'
 import type { QueueNotes } from './notes.ts'
-import { after, type Instant, type Seconds } from './time.ts'
+import { emptyArchive, narrowed, type Archive } from './rewind.ts'
+import { after, SETTLES, type Instant, type Seconds } from './time.ts'
 
 /** What CreateQueue and SetQueueAttributes set (406/5832, 406/5835). */
 export interface QueueAttributes {
@@ -43,6 +44,7 @@ export interface Queue extends QueueNotes {
   readonly deadLetterPolicy?: DeadLetterPolicy
   /** Whether it has ever been bound as a dead-letter queue: only then others have to be asked whether it still is. */
   readonly isDeadLetterQueue?: boolean
+  readonly archive: Archive
 }
 
 /** A retention that was in force until a change, and until when messages may have it. */
@@ -90,10 +92,12 @@ export function changeOf(
   const settings = { deadLetterQueueName, policy, maxReceiveCount, maxTimeToLive }
   const deadLetterPolicy = policyAfter(queue.deadLetterPolicy, settings, attributes.msgRetentionSeconds, now)
   const formerRetention = retentionBefore(queue, attributes.msgRetentionSeconds, now)
+  const archive = narrowed(queue.archive, queue.attributes.rewindSeconds, attributes.rewindSeconds, now)
   return {
     ...attributes,
     modifiedAt: now,
     ...(formerRetention && { formerRetention }),
+    ...(archive && { archive }),
     ...(shards !== undefined && reshaped(queue, shards, now)),
     ...(deadLetterPolicy !== queue.deadLetterPolicy && { deadLetterPolicy }),
   }
@@ -106,11 +110,31 @@ export const unbound = (now: Instant): QueueChange => ({ deadLetterPolicy: undef
 export type QueueChange = Partial<QueueAttributes> &
   QueueNotes &
   Partial<
-    Pick<Queue, 'modifiedAt' | 'writeShards' | 'readShards' | 'shrunkAt' | 'formerRetention' | 'isDeadLetterQueue'>
+    Pick<
+      Queue,
+      | 'laneId'
+      | 'modifiedAt'
+      | 'writeShards'
+      | 'readShards'
+      | 'shrunkAt'
+      | 'formerRetention'
+      | 'archive'
+      | 'isDeadLetterQueue'
+    >
   > & {
     /** There, and undefined: the queue is unbound. */
     readonly deadLetterPolicy?: DeadLetterPolicy | undefined
   }
+
+/**
+ * What clearing makes of a queue: another lane, and with it another archive, so that nothing is left of its messages, in
+ * whatever state. The count goes on, since nothing is to be archived under an earlier one.
+ */
+export const cleared = ({ archive, writeShards }: Queue, laneId: string): QueueChange => ({
+  laneId,
+  readShards: writeShards,
+  archive: { ...archive, rewinds: [] },
+})
 
 function checkRewind({ rewindSeconds, msgRetentionSeconds }: QueueAttributes): void {
   if (rewindSeconds > msgRetentionSeconds) throw new CmqError('rewindBeyondRetention')
@@ -148,7 +172,15 @@ export const newQueue = (
   attributes: QueueAttributes,
   shards: number,
   now: Instant,
-): Queue => ({ ...named, attributes, createdAt: now, modifiedAt: now, writeShards: shards, readShards: shards })
+): Queue => ({
+  ...named,
+  attributes,
+  createdAt: now,
+  modifiedAt: now,
+  writeShards: shards,
+  readShards: shards,
+  archive: emptyArchive,
+})
 
 /** The longest life that a message of this queue may have at `now`: nothing sent earlier than that is still alive. */
 export function longestRetention(queue: Queue, now: Instant): Seconds {
@@ -185,9 +217,6 @@ export function reshaped(
     ...(shrinks ? { shrunkAt: now } : queue.shrunkAt === undefined ? {} : { shrunkAt: queue.shrunkAt }),
   }
 }
-
-/** How long after a change no sender can still know the queue as it was. */
-const SETTLES: Seconds = 30
 
 /** Whether the shards above `writeShards` may be given up as soon as they are found empty. */
 export const mayRetireShards = (queue: Queue, now: Instant): boolean =>

@@ -59,6 +59,7 @@ export function itemOf(partition: string, message: Message): Item {
     receiveCount: message.receiveCount,
     firstReceivedAt: message.firstReceivedAt,
     origin: message.origin && textOfOrigin(message.origin),
+    rewound: message.isRewound && 1,
     ...bodyValues(body),
   })
 }
@@ -91,6 +92,7 @@ export function messageOf(item: Item): Message {
     receiveCount: required(numberIn(item, 'receiveCount'), 'receiveCount'),
     ...(firstReceivedAt === undefined ? {} : { firstReceivedAt }),
     ...(origin === undefined ? {} : { origin: originOfText(origin) }),
+    ...(numberIn(item, 'rewound') === undefined ? {} : { isRewound: true }),
     body: bodyOf(item),
   }
 }

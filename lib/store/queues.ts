@@ -4,6 +4,7 @@ import { CmqError } from '../domain/errors.ts'
 import type { Counted } from '../domain/level.ts'
 import { canonicalName } from '../domain/name.ts'
 import type { Queue, QueueChange } from '../domain/queue.ts'
+import { emptyArchive, without, type Archive, type Rewind } from '../domain/rewind.ts'
 import type { Clock, Instant, Seconds } from '../domain/time.ts'
 import { agingMark } from './aging.ts'
 import { flagIn, numberIn, required, textIn, writeFlag } from './attributes.ts'
@@ -28,6 +29,8 @@ export interface Queues {
    * bound to by this. `changeId` is this call's alone.
    */
   change(queue: Queue, change: QueueChange, changeId: string, deadLetterQueue?: Queue): Promise<boolean>
+  /** Takes rewinds that have nothing to deliver any more from the record. Nobody has to be waited for. */
+  endRewinds(queue: Queue, done: readonly Rewind[], changeId: string): Promise<void>
   /** Gives up the shards above `writeShards`, which were found empty. Nobody has to be waited for: looks there find nothing. */
   retireShards(queue: Queue, changeId: string): Promise<void>
   /** False when the queue is gone, or no longer as it was read. Its name is free again after `freeAfter`. */
@@ -97,6 +100,10 @@ export function queues(db: Database, table: string, clock: Clock, options: Recor
       return isChanged
     },
 
+    async endRewinds(queue, done, changeId) {
+      await stored.change(queue, { archive: without(queue.archive, done) }, changeId)
+    },
+
     async retireShards(queue, changeId) {
       await stored.change(queue, { readShards: queue.writeShards }, changeId)
     },
@@ -122,9 +129,17 @@ export const placeOf = ({ account, name }: Pick<Queue, 'account' | 'name'>) => (
   sk: `queue#${canonicalName(name)}`,
 })
 
-const flattened = ({ formerRetention, deadLetterPolicy, isDeadLetterQueue, transaction, ...change }: QueueChange) => ({
+const flattened = ({
+  formerRetention,
+  archive,
+  deadLetterPolicy,
+  isDeadLetterQueue,
+  transaction,
+  ...change
+}: QueueChange) => ({
   ...writeNotes(change),
   transaction: writeFlag(transaction),
+  ...(archive && archiveValues(archive)),
   formerRetentionSeconds: formerRetention?.seconds,
   formerRetentionUntil: formerRetention?.until,
   isDeadLetterQueue: isDeadLetterQueue ? 1 : undefined,
@@ -172,6 +187,7 @@ function queueOf(item: Item): Queue {
     modifiedAt: number('modifiedAt'),
     writeShards: number('writeShards'),
     readShards: number('readShards'),
+    archive: archiveOf(item),
     ...notesOf(item),
     retentionSizeInMB: numberIn(item, 'retentionSizeInMB'),
     transaction: flagIn(item, 'transaction'),
@@ -200,3 +216,18 @@ function deadLetterPolicyOf(item: Item): DeadLetterPolicy | undefined {
     ? { ...binding, policy: 1, maxTimeToLive: number('maxTimeToLive') }
     : { ...binding, policy: 0, maxReceiveCount: number('maxReceiveCount') }
 }
+
+const archiveValues = ({ count, since, keptFrom, rewinds }: Archive) => ({
+  archiveCount: count,
+  archiveSince: since,
+  archiveKeptFrom: keptFrom,
+  rewinds: JSON.stringify(rewinds),
+})
+
+/** The archive of a record. One that was created before there were archives has an empty one. */
+const archiveOf = (item: Item): Archive => ({
+  count: numberIn(item, 'archiveCount') ?? emptyArchive.count,
+  since: numberIn(item, 'archiveSince') ?? emptyArchive.since,
+  keptFrom: numberIn(item, 'archiveKeptFrom') ?? emptyArchive.keptFrom,
+  rewinds: JSON.parse(textIn(item, 'rewinds') ?? '[]') as Rewind[],
+})

@@ -367,6 +367,29 @@ describe('given messages', () => {
   })
 })
 
+describe('given a queue that can be rewound', () => {
+  it('when it is rewound, then what was deleted comes again, in order', async () => {
+    const queueName = await newQueue({ rewindSeconds: 600 })
+    const startConsumeTime = unixNow()
+    for (const msgBody of ['a', 'b']) await client.sendMessage({ queueName, msgBody })
+    for (let received = 0; received < 2; received++) {
+      const { receiptHandle } = await client.receiveMessage({ queueName, pollingWaitSeconds: 5 })
+      expect(await client.deleteMessage({ queueName, receiptHandle })).toMatchObject({ code: 0 })
+    }
+    expect(await client.getQueueAttributes({ queueName })).toMatchObject({ activeMsgNum: 0, rewindMsgNum: 2 })
+    expect(await client.rewindQueue({ queueName, startConsumeTime })).toMatchObject(success)
+    for (const msgBody of ['a', 'b'])
+      expect(await client.receiveMessage({ queueName, pollingWaitSeconds: 5 })).toMatchObject({ msgBody })
+    const tooEarly = await client.rewindQueue({ queueName, startConsumeTime: startConsumeTime - 700 })
+    expect(tooEarly).toMatchObject({ code: 4000, message: expect.stringContaining('(10680)invalid rewind time') })
+  })
+
+  it('when rewinding is off, then that is refused', async () => {
+    const answer = await client.rewindQueue({ queueName: await newQueue(), startConsumeTime: unixNow() })
+    expect(answer).toMatchObject({ code: 6050, message: '(10670)your queue cannot be rewinded' })
+  })
+})
+
 describe('given a long poll', () => {
   it('when nothing comes, then the answer comes at its end, before the client gives up', async () => {
     const queueName = await newQueue()

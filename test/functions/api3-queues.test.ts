@@ -199,6 +199,39 @@ describe('given a queue', () => {
   })
 
   it.each([
+    ['ClearQueue', ofCmq],
+    ['ClearCmqQueue', ofTdmq],
+  ])('when %s clears it, then it is empty', async (action, version) => {
+    await askTdmq('SendCmqMsg', { QueueName, MsgContent: 'x', DelaySeconds: 0 })
+    expect(await ask(action, { QueueName }, { version })).toEqual(response())
+    expect(await detail()).toHaveProperty('ActiveMsgNum', 0)
+  })
+
+  it.each([
+    ['RewindQueue', ofCmq, 1],
+    ['RewindCmqQueue', ofTdmq, 1],
+    ['RewindCmqQueue', ofTdmq, 1_000],
+  ])(
+    'when %s of version %s rewinds it, in units of which a second has %d, then it comes again',
+    async (action, version, unit) => {
+      const from = Math.floor(cmq.clock.now() / 1_000)
+      const rewind = () => ask(action, { QueueName, StartConsumeTime: from * unit }, { version })
+      expect(await rewind()).toEqual(refused('FailedOperation', 'your queue cannot be rewinded'))
+      await ask('ModifyQueueAttribute', { QueueName, RewindSeconds: 3_600 })
+      await cmq.clock.advance(2_000)
+      await askTdmq('SendCmqMsg', { QueueName, MsgContent: 'again', DelaySeconds: 0 })
+      const { receiptHandle } = await cmq.ask('ReceiveMessage', { queueName: QueueName })
+      await cmq.ask('DeleteMessage', { queueName: QueueName, receiptHandle })
+      expect(await detail()).toMatchObject({ ActiveMsgNum: 0, RewindMsgNum: 1 })
+      expect(await ask(action, { QueueName, StartConsumeTime: (from + 1) * unit }, { version })).toEqual(response())
+      expect(await cmq.ask('ReceiveMessage', { queueName: QueueName })).toHaveProperty('msgBody', 'again')
+      expect(await ask(action, { QueueName, StartConsumeTime: (from - 9_000) * unit }, { version })).toEqual(
+        refused('InvalidParameterValue'),
+      )
+    },
+  )
+
+  it.each([
     ['DeleteQueue', ofCmq],
     ['DeleteCmqQueue', ofTdmq],
   ])('when %s deletes it, then it is gone', async (action, version) => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import { CmqError } from '../lib/domain/errors.ts'
 import { isSecretId } from '../lib/domain/key.ts'
 import { originFrom, type Origin } from '../lib/first-pair.ts'
@@ -9,7 +10,7 @@ import { firstLine, LocalError } from '../lib/local/local-error.ts'
 import { readOptions, usage, type LocalOptions } from '../lib/local/options.ts'
 import { passingSealingKey, sealingKeyIn } from '../lib/local/sealing-key.ts'
 import { tableNames } from '../lib/local/table-names.ts'
-import { refusal } from '../lib/protocol/envelope.ts'
+import { protocolOfHeaders } from '../lib/protocol/protocol-of.ts'
 import { createTables } from '../lib/store/create-tables.ts'
 import { connect, database, type Database } from '../lib/store/database.ts'
 import type { KeyStore } from '../lib/store/keys.ts'
@@ -65,7 +66,7 @@ async function main(): Promise<void> {
     const gateway = await serve((event, context) => api(event, { ...context, services }), {
       host: options.host,
       port: options.port,
-      tooLarge: () => refusal(randomUUID(), new CmqError('requestUnreadable', 'body'), { layered: false }),
+      tooLarge,
     })
     parts.push({ end: gateway.close })
     console.log(`${howToCall(gateway.url, options)}\nCMQ listening on ${gateway.url}`)
@@ -80,6 +81,12 @@ async function main(): Promise<void> {
     throw error
   }
 }
+
+/** What is answered to a body that is not read to its end. */
+const tooLarge = (headers: IncomingHttpHeaders) =>
+  protocolOfHeaders(headers).refusal(undefined, randomUUID(), new CmqError('requestTooLarge', 'body'), {
+    layered: false,
+  })
 
 /** The DynamoDB to use, with its tables: started and owned by this process, unless another one was named. */
 async function openStore(options: LocalOptions, parts: Parts) {

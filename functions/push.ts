@@ -1,5 +1,6 @@
 import { afterFailure, type Delivery } from '../lib/domain/delivery.ts'
 import { checkBodies } from '../lib/domain/message.ts'
+import { checkTakesMessages } from '../lib/domain/queue.ts'
 import { CmqError } from '../lib/domain/errors.ts'
 import { retryDelay } from '../lib/domain/retry.ts'
 import type { Subscription } from '../lib/domain/subscription.ts'
@@ -90,6 +91,7 @@ async function deliver(
 async function fill({ account, endpoint }: Subscription, text: string, { queues, messages, depth }: Worker) {
   try {
     const queue = await queues.get(account, endpoint)
+    checkTakesMessages(queue)
     checkBodies([text], queue.attributes.maxMsgSize)
     const refusal = await depth.refusal(queue, 1, 0)
     if (refusal) throw new CmqError(refusal)

@@ -175,7 +175,7 @@ export function deployedServices(): Services {
       deliveries: required(tableVariables.deliveries),
       bodies: required(tableVariables.bodies),
     },
-    keys: knownKeys(keysIn(client, required(tableVariables.registry), originOf(env)), systemClock),
+    keys: knownKeys(keysIn(client, required(tableVariables.registry), originOf(env, client.config)), systemClock),
     settings: readSettings(env),
     isAlone: false,
     start: lambdaStart(

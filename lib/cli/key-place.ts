@@ -77,7 +77,7 @@ async function deployedAs(StackName: string): Promise<Opened> {
 
 function named(registry: string | undefined, secretArn: string | undefined): Opened {
   if (!registry || !secretArn) throw new LocalError('give --registry-table and --secret-arn together')
-  return { registry, origin: originOf({ [keyVariables.secretArn]: secretArn }) }
+  return { registry, origin: originOf({ [keyVariables.secretArn]: secretArn }, connect().config) }
 }
 
 /** As `npm start -- --dynamodb` uses it: the pair of the environment seals what is kept there. */

@@ -3,19 +3,30 @@ import type { Access } from '../support/cmq-client.ts'
 import { run } from '../support/programs.ts'
 import type { Tally } from '../support/tally.ts'
 
-export const programs = ['queue_quick_start', 'topic_quick_start', 'dead_letters'] as const
+const each = <Signature extends string>(signatures: readonly Signature[]) =>
+  (['POST', 'GET'] as const).flatMap((method) => signatures.map((signature) => [signature, method] as const))
 
-/** How the SDK can be set to sign and to send. */
-export const settings = [
-  ['sha1', 'POST'],
-  ['sha256', 'POST'],
-  ['sha1', 'GET'],
-  ['sha256', 'GET'],
-] as const
+/** How the SDKs can be set to sign and to send. */
+const api2 = each(['sha1', 'sha256'])
+const api3 = each(['TC3-HMAC-SHA256', 'HmacSHA1', 'HmacSHA256'])
+
+const programs = {
+  queue_quick_start: api2,
+  topic_quick_start: api2,
+  dead_letters: api2,
+  api3_quick_start: api3,
+} as const
+
+type Setting = readonly [signature: string, method: string]
+
+/** The programs, each with every setting of the SDK that it is written with. */
+export const quickStarts = (Object.keys(programs) as (keyof typeof programs)[]).flatMap((program) =>
+  programs[program].map((setting: Setting) => ({ program, setting })),
+)
 
 export interface QuickStart {
-  readonly program: (typeof programs)[number]
-  readonly setting: (typeof settings)[number]
+  readonly program: keyof typeof programs
+  readonly setting: Setting
   /** A Python that has the SDK. */
   readonly python: string
   readonly access: Access

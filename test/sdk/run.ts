@@ -5,9 +5,12 @@ import { keyPair, startLocalServer } from '../clients/local-server.ts'
 import { endSignal } from '../support/programs.ts'
 import { findPython, preparePython, sdk } from '../support/python.ts'
 import { tally } from '../support/tally.ts'
-import { programs, runProgram, settings } from './quick-starts.ts'
+import { quickStarts, runProgram } from './quick-starts.ts'
 
-/** `npm run test:sdk`: the quick starts of CMQ's documents by CMQ's own Python SDK, against the server of `npm start`. */
+/**
+ * `npm run test:sdk`: the quick starts of CMQ's documents by CMQ's own Python SDK, and the same by API 3.0 with the
+ * cloud's, against the server of `npm start`.
+ */
 
 /** Seconds after which it gives up. */
 const LONGEST = 300
@@ -24,8 +27,7 @@ await results.story(async () => {
   const cwd = await mkdtemp(join(tmpdir(), 'cmq-sdk-'))
   try {
     const access = { endpoint: server.url, ...keyPair }
-    const all = programs.flatMap((program) => settings.map((setting) => ({ program, setting })))
-    const runs = all.map(({ program, setting }) => {
+    const runs = quickStarts.map(({ program, setting }) => {
       const about = results.about(`${program} ${setting.join(' ')}`)
       return about.story(() => runProgram({ program, setting, python, access, cwd, results: about, signal }))
     })

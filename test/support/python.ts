@@ -20,7 +20,7 @@ export interface Holding {
   readonly module: string
 }
 
-export const sdk: Holding = { name: 'sdk', module: 'cmq.cmq_client' }
+export const sdk: Holding = { name: 'sdk', module: 'cmq.cmq_client, tencentcloud.tdmq' }
 
 const environments = fileURLToPath(new URL('../../.venv', import.meta.url))
 

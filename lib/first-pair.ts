@@ -33,7 +33,16 @@ export const originFrom = (first: Pair): Origin => ({ first, root: first.secretK
 async function readPair(SecretId: string): Promise<Pair> {
   const { SecretsManagerClient, GetSecretValueCommand } = await import('@aws-sdk/client-secrets-manager')
   const { SecretString = '{}' } = await new SecretsManagerClient({}).send(new GetSecretValueCommand({ SecretId }))
-  const { secretId, secretKey } = JSON.parse(SecretString) as Partial<Pair>
+  const { secretId, secretKey } = fieldsOf(SecretString)
   if (!secretId || !secretKey) throw new Error(`the secret ${SecretId} holds no secretId and secretKey`)
   return { secretId, secretKey }
+}
+
+/** None where it is no JSON: that failure quotes what it could not read, and so would whatever shows it. */
+function fieldsOf(text: string): Partial<Pair> {
+  try {
+    return (JSON.parse(text) ?? {}) as Partial<Pair>
+  } catch {
+    return {}
+  }
 }

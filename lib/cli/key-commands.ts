@@ -90,7 +90,7 @@ command('rotate <secretId>', 'gives a key another secret, and shows it')
     const rotate = (keys: KeyStore, key: StoredKey) => {
       if (lasting(key.secrets, clock.now()).length > 1)
         throw new LocalError(`${secretId} is being rotated: end that first, with --end`)
-      return keys.rotate(key, secretKey, after(clock.now(), overlap))
+      return keys.rotate(key, secretKey, overlap === 0 ? undefined : after(clock.now(), overlap))
     }
     return changed(secretId, 'RotateKey', options, rotate, secretKey)
   })

@@ -148,9 +148,12 @@ describe('given a data directory and its servers', () => {
       errors: `${secretId} is being rotated: end that first, with --end\n`,
     })
     expect(await done('rotate', secretId, '--end', ...at)).not.toHaveProperty('formerSecretUntil')
+    const last = await done('rotate', secretId, '--overlap', '0', ...at)
+    expect(last).not.toHaveProperty('formerSecretUntil')
     expect(await done('enable', secretId, ...at)).toMatchObject({ status: 'enabled' })
     expect(await codeFor(server, { secretId, secretKey })).toBe(4100)
-    expect(await codeFor(server, rotated)).toBe(0)
+    expect(await codeFor(server, rotated)).toBe(4100)
+    expect(await codeFor(server, last)).toBe(0)
     expect((await run('delete', secretId, ...at)).out).toBe(`deleted ${secretId}\n`)
     expect((await done('list', ...at)).map((key: { secretId: string }) => key.secretId)).not.toContain(secretId)
     expect(await run('enable', secretId, ...at)).toMatchObject({ code: 1, errors: `there is no key ${secretId}\n` })

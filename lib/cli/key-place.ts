@@ -91,7 +91,8 @@ async function inDirectory(directory: string): Promise<Opened> {
   try {
     const root = await sealingKeyIn(owned.folder)
     const engine = await startEngine({ databaseFile: owned.databaseFile })
-    await owned.noteEngine(engine)
+    // Without its endpoint: it runs for a moment, and whoever found it would lose it in the middle of a write.
+    await owned.noteEngine({ pid: engine.pid })
     return { ...at(engine.endpoint, root), close: () => engine.stop().then(owned.release) }
   } catch (error) {
     await owned.release()

@@ -52,7 +52,7 @@ command('create', 'makes a key pair, and shows its secret')
   .action((options: Options) => {
     const owner = account(options.account ?? ONLY_ACCOUNT)
     const allow = allowed(options)
-    return withKeys(options, async (keys) => {
+    return withKeys(options, seeded, async (keys) => {
       const pair = { secretId: `AKID${random(32)}`, secretKey: random(32) }
       if (!(await keys.create(pair, owner, allow))) throw new LocalError('the new SecretId is taken: try again')
       await told(keys, pair.secretId, 'CreateKey', options, pair.secretKey)
@@ -63,7 +63,7 @@ command('list', 'lists all keys, or those of an account')
   .option('--account <appId>', 'of this account alone')
   .action((options: Options) => {
     const owner = options.account === undefined ? undefined : account(options.account)
-    return withKeys(options, async (keys) => {
+    return withKeys(options, seeded, async (keys) => {
       const found = (await keys.list()).filter((key) => owner === undefined || key.account === owner)
       show(
         found.map((key) => shown(key, clock.now())),
@@ -96,7 +96,7 @@ command('rotate <secretId>', 'gives a key another secret, and shows it')
   })
 
 command('delete <secretId>', 'deletes a key for ever').action((secretId: string, options: Options) =>
-  withKeys(options, async (keys) => {
+  withKeys(options, seeded, async (keys) => {
     const key = await existing(keys, secretId)
     if (!(await keys.remove(key))) throw overtaken(secretId)
     audit('DeleteKey', key)
@@ -111,7 +111,7 @@ function changed(
   change: (keys: KeyStore, key: StoredKey) => Promise<boolean>,
   secretKey?: string,
 ): Promise<void> {
-  return withKeys(options, async (keys) => {
+  return withKeys(options, seeded, async (keys) => {
     if (!(await change(keys, await existing(keys, secretId)))) throw overtaken(secretId)
     await told(keys, secretId, action, options, secretKey)
   })
@@ -133,13 +133,15 @@ async function told(keys: KeyStore, secretId: string, action: string, options: O
 }
 
 /** One line in the form of the service's log, on stderr: who changed what, and when. */
-function audit(action: string, { secretId, account }: StoredKey): void {
+function audit(action: string, { secretId, account }: Pick<StoredKey, 'secretId' | 'account'>): void {
   const { USER, LOGNAME } = process.env
   const by = USER ?? LOGNAME ?? `user ${process.getuid?.()}`
   const timestamp = new Date(clock.now()).toISOString()
   const line = { level: 'INFO', message: 'audit', timestamp, service: 'cmq', by, account, action }
   process.stderr.write(`${JSON.stringify({ ...line, resource: `key/${secretId}` })}\n`)
 }
+
+const seeded = (key: Pick<StoredKey, 'secretId' | 'account'>) => audit('SeedKey', key)
 
 function show<Shown extends ShownKey | readonly ShownKey[]>(
   what: Shown,

@@ -177,22 +177,22 @@ describe('given a data directory and its servers', () => {
   })
 })
 
-describe('given a deployment', () => {
-  /** CloudFormation, of which one call is needed, in front of the other services. */
-  async function cloudFormation(outputs: Readonly<Record<string, string>>) {
-    const members = Object.entries(outputs).map(
-      ([key, value]) => `<member><OutputKey>${key}</OutputKey><OutputValue>${value}</OutputValue></member>`,
+/** CloudFormation, of which one call is needed, in front of the other services. */
+async function cloudFormation(outputs: Readonly<Record<string, string>>) {
+  const members = Object.entries(outputs).map(
+    ([key, value]) => `<member><OutputKey>${key}</OutputKey><OutputValue>${value}</OutputValue></member>`,
+  )
+  const server = createServer((_request, response) => {
+    response.setHeader('content-type', 'text/xml')
+    response.end(
+      `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>cmq</StackName><Outputs>${members.join('')}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`,
     )
-    const server = createServer((_request, response) => {
-      response.setHeader('content-type', 'text/xml')
-      response.end(
-        `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>cmq</StackName><Outputs>${members.join('')}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`,
-      )
-    })
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() }
-  }
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() }
+}
 
+describe('given a deployment', () => {
   it('when its stack is named, then its keys are found by its outputs, the first pair among them', async () => {
     const engine = await startEngine()
     const client = connect({ endpoint: engine.endpoint })
@@ -207,6 +207,8 @@ describe('given a deployment', () => {
       AWS_SECRET_ACCESS_KEY: 'local',
     }
     for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+    const { errors } = await run('list', '--stack', 'cmq')
+    expect(JSON.parse(errors)).toMatchObject({ action: 'SeedKey', resource: `key/${first.secretId}` })
     const made = await done('create', '--stack', 'cmq')
     const explicit = ['--registry-table', tableNames.registry, '--secret-arn', 'arn']
     expect(await done('list', ...explicit)).toMatchObject([
@@ -217,6 +219,29 @@ describe('given a deployment', () => {
     cloud.close()
     formation.close()
     await engine.stop()
+  })
+})
+
+describe('given a stack with two deployments', () => {
+  it('when it is named, then none of them is guessed', async () => {
+    const formation = await cloudFormation({
+      ARegistryTable: 'a',
+      ASecretArn: 'a',
+      BRegistryTable: 'b',
+      BSecretArn: 'b',
+    })
+    const env = {
+      AWS_ENDPOINT_URL_CLOUDFORMATION: formation.endpoint,
+      AWS_REGION: 'local',
+      AWS_ACCESS_KEY_ID: 'Cli',
+      AWS_SECRET_ACCESS_KEY: 'local',
+    }
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+    expect(await run('list', '--stack', 'cmq')).toMatchObject({
+      code: 1,
+      errors: 'the stack cmq has several outputs RegistryTable: give --registry-table and --secret-arn\n',
+    })
+    formation.close()
   })
 })
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { CmqError } from '../lib/domain/errors.ts'
-import { isSecretId } from '../lib/domain/key.ts'
+import { isSecretId, lasting } from '../lib/domain/key.ts'
 import { originFrom, type Origin } from '../lib/first-pair.ts'
 import { ownDirectory } from '../lib/local/data-directory.ts'
 import { startEngine } from '../lib/local/engine.ts'
@@ -131,7 +131,8 @@ async function reach(endpoint: string): Promise<void> {
 /** What `npm run keys` has made of the pair counts, whatever was said of how to call. */
 async function warnOf({ secretId, secretKey }: LocalOptions, keys: KeyStore): Promise<void> {
   const key = await keys.open(secretId)
-  const isGood = key?.status === 'enabled' && key.secrets.some((secret) => secret.secretKey === secretKey)
+  const good = key?.status === 'enabled' ? lasting(key.secrets, systemClock.now()) : []
+  const isGood = good.some((secret) => secret.secretKey === secretKey)
   if (!isGood) console.warn(`the key ${secretId} was deleted, disabled or rotated: see npm run keys -- list`)
 }
 

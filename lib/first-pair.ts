@@ -37,7 +37,7 @@ export const originFrom = (first: Pair): Origin => ({ first, root: first.secretK
 
 async function readPair(SecretId: string, access: AwsAccess): Promise<Pair> {
   const { SecretString = '{}' } = await tried(ATTEMPTS, () => readSecret(SecretId, access))
-  const { secretId, secretKey } = JSON.parse(SecretString) as Partial<Pair>
+  const { secretId, secretKey } = fieldsOf(SecretString)
   if (!secretId || !secretKey) throw new Error(`the secret ${SecretId} holds no secretId and secretKey`)
   return { secretId, secretKey }
 }
@@ -62,4 +62,13 @@ async function readSecret(SecretId: string, access: AwsAccess): Promise<{ readon
   if (statusCode !== 200)
     throw new Error(`Secrets Manager gave no secret: ${statusCode} ${headers['x-amzn-errortype'] ?? answer}`)
   return JSON.parse(answer) as { readonly SecretString?: string }
+}
+
+/** None where it is no JSON: that failure quotes what it could not read, and so would whatever shows it. */
+function fieldsOf(text: string): Partial<Pair> {
+  try {
+    return (JSON.parse(text) ?? {}) as Partial<Pair>
+  } catch {
+    return {}
+  }
 }

@@ -62,11 +62,11 @@ describe('given a deployment whose pair is in Secrets Manager', () => {
     await expect(origin()).rejects.toThrow('Secrets Manager gave no secret: 400 {"__type":"AccessDeniedException"}')
   })
 
-  it.each(['{}', '{"secretId":"AKIDfirst"}', '{"secretKey":"x"}'])(
-    'when the secret is %s, then that is said',
+  it.each(['hunter2', '"hunter2"', 'null', '{}', '{"secretId":"AKIDfirst"}', '{"password":"hunter2"}'])(
+    'when the secret is %s, then that is said without a word of it',
     async (SecretString) => {
       answers = [[200, JSON.stringify({ SecretString })]]
-      await expect(origin()).rejects.toThrow(`the secret ${arn} holds no secretId and secretKey`)
+      await expect(origin()).rejects.toThrow(new Error(`the secret ${arn} holds no secretId and secretKey`))
     },
   )
 })

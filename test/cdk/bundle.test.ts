@@ -208,8 +208,12 @@ describe('the bundles, with what the template tells them', () => {
     ['Api', ['Api Messages GetItem', 'Api Messages BatchGetItem']],
     // Deliveries that happen to be made in one turn of the event loop are removed by one call. What fills a queue counts it
     // after a hundred messages.
-    ['Push', ['Push Deliveries BatchWriteItem', 'Push Messages Query']],
-    ['ReleaseDelayed', ['ReleaseDelayed Messages Query']],
+    ['Push', ['Push Deliveries BatchWriteItem', 'Push Messages Query', ...limits('Push')]],
+    // A mark of a queue whose messages die of age no more is removed by the beat that finds it.
+    [
+      'ReleaseDelayed',
+      ['ReleaseDelayed Messages Query', 'ReleaseDelayed Registry DeleteItem aging', ...limits('ReleaseDelayed')],
+    ],
     ['RetryDeliveries', []],
   ])('%s asked for all that it may but what a longer life would bring, and no more', (name, later) => {
     const rights = granted(name)
@@ -218,6 +222,10 @@ describe('the bundles, with what the template tells them', () => {
     expect([...new Set([...needed, ...later])].toSorted()).toEqual(rights.toSorted())
   })
 })
+
+/** What many messages into one queue bring: tallies of them, and notes of who counts it and what was found. */
+const limits = (name: Name) =>
+  ['GetItem tally#*', 'UpdateItem tally#*', 'UpdateItem account#*'].map((call) => `${name} Registry ${call}`)
 
 async function ask(Action: string, parameters: Record<string, string>): Promise<Answer> {
   const { body } = (await functions.Api.invoke(

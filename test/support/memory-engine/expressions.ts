@@ -288,10 +288,23 @@ function added(left: AttributeValue, right: AttributeValue | undefined, sign: 1 
   return { N: String(Number(left.N) + sign * Number(right.N)) }
 }
 
+const placeholders = new Map<string, ReadonlySet<string>>()
+
+/** The placeholders of a text. */
+function placeholdersIn(text: string): ReadonlySet<string> {
+  let found = placeholders.get(text)
+  if (!found) {
+    found = new Set(text.match(/[:#]\w+/g))
+    placeholders.set(text, found)
+  }
+  return found
+}
+
 /** Every placeholder in the texts of a call has to be there, and none beside them. */
 export function checkBindings(texts: readonly (string | undefined)[], { names, values }: Bindings): void {
-  const used = new Set(texts.join(' ').match(/[:#]\w+/g) ?? [])
+  const used = placeholdersIn(texts.join(' '))
   for (const name of used) if (!(name in (name.startsWith('#') ? names : values))) missing(name)
-  for (const name of [...Object.keys(names), ...Object.keys(values)])
-    if (!used.has(name)) throw invalid(`Value provided in expression attributes unused in expressions: ${name}`)
+  for (const given of [names, values])
+    for (const name in given)
+      if (!used.has(name)) throw invalid(`Value provided in expression attributes unused in expressions: ${name}`)
 }

@@ -1,10 +1,8 @@
 import { randomInt } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { profileOf } from './profile.ts'
-import { programOf } from './program.ts'
+import { caseOf, keep, onceFailed, type Case } from './cases.ts'
 import { add, noTotals, reportOf, type SeedResult, type Totals } from './report.ts'
 import { shrink } from './shrink.ts'
 import { storyOf } from './story.ts'
@@ -18,7 +16,8 @@ const usage = `npm run torture -- [options]: tries to make the service lose, rep
   --ops N         operations of each seed (1000)
   --replay SEED   one seed, with its history
   --workers N     threads (one for each core)
-  --no-corpus     without the seeds that have failed once`
+  --no-corpus     without what has failed once
+  --keep NAME     adds what fails, made short, to what has failed once`
 
 interface Options {
   readonly seeds: number
@@ -26,7 +25,8 @@ interface Options {
   readonly first: number
   readonly ops: number
   readonly workers: number
-  readonly corpus: readonly number[]
+  readonly corpus: readonly Case[]
+  readonly keepAs: string | undefined
 }
 
 async function main(): Promise<void> {
@@ -38,6 +38,7 @@ async function main(): Promise<void> {
       ops: { type: 'string', default: '1000' },
       replay: { type: 'string' },
       workers: { type: 'string', default: String(availableParallelism()) },
+      keep: { type: 'string' },
       'no-corpus': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -52,67 +53,70 @@ async function main(): Promise<void> {
     ops,
     workers: whole('workers', values.workers),
     corpus: values['no-corpus'] ? [] : onceFailed(),
+    keepAs: values.keep,
   })
 }
 
-/** Seeds that have failed once, each with its operations: they are the first to be tried. */
-const onceFailed = (): readonly number[] =>
-  (JSON.parse(readFileSync(new URL('corpus.json', import.meta.url), 'utf8')) as { seeds: number[] }).seeds
-
 async function torture(options: Options): Promise<void> {
-  const { first, ops, corpus } = options
-  console.log(`seeds from ${first}, ${ops} operations each, after ${corpus.length} that have failed once`)
+  const { first, ops, corpus, keepAs } = options
+  console.log(`seeds from ${first}, ${ops} operations each, after ${corpus.length} programs that have failed once`)
   const startedAt = performance.now()
   const totals = noTotals()
   const failed = await runAll(options, totals)
   console.log(reportOf(totals, (performance.now() - startedAt) / 1_000))
-  const [worst] = failed
-  if (worst === undefined) return
-  console.log(`\nfailed: ${failed.map(({ seed }) => seed).join(' ')}`)
+  const [worst] = failed.toSorted((a, b) => a.one.program.seed - b.one.program.seed)
+  if (!worst) return
+  console.log(`\nfailed: ${failed.map(({ one }) => one.program.seed).join(' ')}`)
   process.exitCode = 1
-  await explain(worst, ops)
+  await explain(worst, ops, keepAs)
 }
 
-/** Has the workers run seeds until there are none, or no time; returns those that failed. */
-async function runAll(
-  { seeds, minutes, first, ops, workers, corpus }: Options,
-  totals: Totals,
-): Promise<readonly SeedResult[]> {
+interface Failed {
+  readonly one: Case
+  readonly result: SeedResult
+}
+
+/** Has the workers run what there is until there is nothing more, or no time; returns what failed. */
+async function runAll(options: Options, totals: Totals): Promise<readonly Failed[]> {
+  const { seeds, minutes, first, ops, workers, corpus } = options
   const deadline = performance.now() + minutes * 60_000
-  const failed: SeedResult[] = []
+  const failed: Failed[] = []
   let begun = 0
-  const next = (): number | undefined => {
+  const next = (): Case | undefined => {
+    const known = corpus[begun]
     const mayBegin = performance.now() < deadline && begun - corpus.length < seeds && failed.length < MOST_FAILED
-    return mayBegin || begun < corpus.length ? (corpus[begun++] ?? first + begun - 1 - corpus.length) : undefined
+    if (!known && !mayBegin) return undefined
+    begun++
+    return known ?? caseOf(first + begun - 1 - corpus.length, ops)
   }
   await Promise.all(
     Array.from({ length: workers }, () =>
-      work(ops, next, (result) => {
+      work(next, (one, result) => {
         add(totals, result)
-        if (result.violations.length > 0) failed.push(result)
+        if (result.violations.length > 0) failed.push({ one, result })
       }),
     ),
   )
-  return failed.toSorted((a, b) => a.seed - b.seed)
+  return failed
 }
 
 /** With so many there is enough to look for. */
 const MOST_FAILED = 20
 
-function work(ops: number, next: () => number | undefined, done: (result: SeedResult) => void): Promise<void> {
+function work(next: () => Case | undefined, done: (one: Case, result: SeedResult) => void): Promise<void> {
   const worker = new Worker(new URL('worker.ts', import.meta.url), {
-    workerData: { ops },
     env: { ...process.env, POWERTOOLS_LOG_LEVEL: 'SILENT' },
   })
   return new Promise((resolve, reject) => {
+    let under: Case | undefined
     const goOn = () => {
-      const seed = next()
-      if (seed !== undefined) return worker.postMessage(seed)
+      under = next()
+      if (under) return worker.postMessage(under)
       void worker.terminate().then(() => resolve())
     }
     worker.on('error', reject)
     worker.on('message', (result: SeedResult) => {
-      done(result)
+      if (under) done(under, result)
       goOn()
     })
     goOn()
@@ -120,24 +124,25 @@ function work(ops: number, next: () => number | undefined, done: (result: SeedRe
 }
 
 /** Looks for the shortest program that fails in the same way, and prints its history. */
-async function explain({ seed, violations }: SeedResult, ops: number): Promise<void> {
-  const [first] = violations
+async function explain({ one, result }: Failed, ops: number, keepAs: string | undefined): Promise<void> {
+  const [first] = result.violations
   if (!first) return
-  const { program, profile, run, tries } = await shrink(programOf(seed, ops), first.row)
-  console.log(
-    `\nthe shortest history of ${tries} tries: ${program.ops.length} operations, in ${JSON.stringify(profile)}\n`,
-  )
-  console.log(storyOf(run, (await trySeed(program, { profile })).result.violations))
-  console.log(`\nagain: npm run torture -- --replay ${seed} --ops ${ops}`)
+  const { program, profile, run, violations, tries } = await shrink(one, first.row)
+  const { length } = program.ops
+  console.log(`\nthe shortest history of ${tries} tries: ${length} operations, in ${JSON.stringify(profile)}\n`)
+  console.log(storyOf(run, violations))
+  console.log(`\nagain: npm run torture -- --replay ${program.seed} --ops ${ops}`)
+  if (keepAs !== undefined) keep(keepAs, { program, profile })
 }
 
 async function replay(seed: number, ops: number): Promise<void> {
-  const { run, result } = await trySeed(programOf(seed, ops))
-  console.log(`${JSON.stringify(profileOf(seed))}\n`)
-  console.log(storyOf(run, result.violations))
+  const { program, profile } = caseOf(seed, ops)
+  const startedAt = performance.now()
+  const { run, result } = await trySeed(program, { profile })
+  console.log(`${JSON.stringify(profile)}\n\n${storyOf(run, result.violations)}`)
   const totals = noTotals()
   add(totals, result)
-  console.log(reportOf(totals, 1))
+  console.log(reportOf(totals, (performance.now() - startedAt) / 1_000))
   if (result.violations.length > 0) process.exitCode = 1
 }
 

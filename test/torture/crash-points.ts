@@ -1,4 +1,4 @@
-import { hashOf } from '../support/random.ts'
+import { randomOf } from '../support/random.ts'
 
 /** A place at which a process may die: what it was about to do, or had done, on behalf of whom. */
 export type CrashPoint = string
@@ -15,11 +15,18 @@ export function mortality(
   seed: number,
   rate: number,
 ): (point: CrashPoint, random: () => number) => boolean {
+  const deadly = new Map<CrashPoint, boolean>()
+  const isDeadly = (point: CrashPoint): boolean => {
+    const known = deadly.get(point) ?? randomOf(seed, point).below(DEADLY) === 0
+    deadly.set(point, known)
+    return known
+  }
+
   return (point, random) => {
     const known = points.get(point) ?? { passed: 0, died: 0 }
     points.set(point, known)
     known.passed++
-    if (rate === 0 || hashOf(`${seed} ${point}`) % DEADLY !== 0) return false
+    if (rate === 0 || !isDeadly(point)) return false
     const dies = random() < rate / known.passed
     if (dies) known.died++
     return dies

@@ -1,4 +1,5 @@
 import { START } from '../support/clock.ts'
+import type { Client } from '../support/service.ts'
 import { withoutChance } from './course.ts'
 import type { CrashPoints } from './crash-points.ts'
 import type { History } from './history.ts'
@@ -18,6 +19,7 @@ export interface RunOptions {
   readonly profile?: Profile
   /** A DynamoDB that runs already, which knows neither TTL nor eventual reads. @default an engine in memory */
   readonly endpoint?: string
+  readonly sabotage?: (client: Client) => void
 }
 
 /** Whatever still goes on after so much virtual time never ends. */
@@ -26,7 +28,7 @@ const LIMIT = 2 * 86_400_000
 /** Runs a program in the world of its seed, heals the world, and has everything found that is there. */
 export async function runProgram(
   program: Program,
-  { profile = profileOf(program.seed), endpoint }: RunOptions = {},
+  { profile = profileOf(program.seed), endpoint, ...rest }: RunOptions = {},
 ): Promise<Run> {
   return withoutChance(async () => {
     const history: History = {
@@ -46,6 +48,7 @@ export async function runProgram(
       profile: history.profile,
       history,
       ...(endpoint === undefined ? {} : { endpoint }),
+      ...rest,
     })
     const stage: Stage = { world, history, handles: new Map() }
     const done = play(stage).catch((error: unknown) => history.troubles.push(String((error as Error).stack)))
@@ -61,9 +64,10 @@ async function play(stage: Stage): Promise<void> {
   const { program } = history
   for (const op of program.setUp) await perform(stage, op)
   world.arm(true)
+  const begunAt = world.clock.now()
   const under: Promise<unknown>[] = []
   for (const op of program.ops) {
-    await world.clock.sleep(START + op.at - world.clock.now())
+    await world.clock.sleep(begunAt + op.at - world.clock.now())
     under.push(perform(stage, op))
   }
   await Promise.all(under)

@@ -1,14 +1,14 @@
-import type { Row } from './judge/rows.ts'
-import { profileOf, type Profile } from './profile.ts'
-import type { Op, Program } from './program.ts'
-import type { Run } from './run-seed.ts'
+import type { Case } from './cases.ts'
+import type { Row, Violation } from './judge/rows.ts'
+import type { Profile } from './profile.ts'
+import type { Op } from './program.ts'
+import type { Run, RunOptions } from './run-seed.ts'
 import { trySeed } from './try-seed.ts'
 
 /** The shortest program that was found in which the same goes wrong, and what of the world is needed for it. */
-export interface Shrunk {
-  readonly program: Program
-  readonly profile: Profile
+export interface Shrunk extends Case {
   readonly run: Run
+  readonly violations: readonly Violation[]
   readonly tries: number
 }
 
@@ -19,18 +19,25 @@ const PATIENCE = 60_000
  * Leaves out what is not needed: first halves of the operations, then smaller parts, then single ones, and each kind of
  * fault. What is left goes the same way as before, since each operation draws its own chance.
  */
-export async function shrink(program: Program, row: Row, patience = PATIENCE): Promise<Shrunk> {
+export async function shrink(
+  { program, profile }: Case,
+  row: Row,
+  { patience = PATIENCE, ...options }: RunOptions & { readonly patience?: number } = {},
+): Promise<Shrunk> {
   const deadline = performance.now() + patience
-  let best = { program, profile: profileOf(program.seed), run: (await trySeed(program)).run }
+  const tried = async (one: Case) => {
+    const { run, result } = await trySeed(one.program, { ...options, profile: one.profile })
+    return { ...one, run, violations: result.violations }
+  }
+  let best = await tried({ program, profile })
   let tries = 0
 
   async function fails(ops: readonly Op[], profile: Profile): Promise<boolean> {
     tries++
-    const shorter = { ...program, ops }
-    const { run, result } = await trySeed(shorter, { profile })
-    if (!result.violations.some((violation) => violation.row === row)) return false
-    best = { program: shorter, profile, run }
-    return true
+    const shorter = await tried({ program: { ...program, ops }, profile })
+    const isSame = shorter.violations.some((violation) => violation.row === row)
+    if (isSame) best = shorter
+    return isSame
   }
 
   async function leaveOutOps(): Promise<void> {

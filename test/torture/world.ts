@@ -60,6 +60,8 @@ export interface WorldOptions {
   readonly history: History
   /** A DynamoDB that runs already; without one an engine in memory is used. */
   readonly endpoint?: string
+  /** Spoils the calls of every process, so that the judge has something to find. */
+  readonly sabotage?: (client: Client) => void
 }
 
 export const tableNames = {
@@ -86,7 +88,7 @@ const TTL_EVERY = 5_000
 /** How late a schedule fires at most, where luck is bad. */
 const LATEST_SCHEDULE = 300_000
 
-export async function newWorld({ seed, profile, history, endpoint }: WorldOptions): Promise<World> {
+export async function newWorld({ seed, profile, history, endpoint, sabotage }: WorldOptions): Promise<World> {
   const clock = virtualClock(START)
   const ended = new AbortController()
   const clients: Client[] = []
@@ -161,6 +163,7 @@ export async function newWorld({ seed, profile, history, endpoint }: WorldOption
       start: (work) => start({ work }),
       prepare(client) {
         inflict(client, clock, life, profile, () => isArmed)
+        sabotage?.(client)
         prepared(client)
       },
     })

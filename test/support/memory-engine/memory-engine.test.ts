@@ -269,7 +269,7 @@ describe.each(engineKinds())('given %s and the engine in memory', (kind) => {
             await outcomeOf(real, one, isExact),
           )
       }),
-      { numRuns: Number(process.env['ENGINE_RUNS'] ?? 40) },
+      { numRuns: Number(process.env['ENGINE_RUNS'] ?? (isExact ? 40 : 10)) },
     )
   })
 })

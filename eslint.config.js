@@ -72,7 +72,13 @@ export default defineConfig(
     cdk,
     test,
   ),
-  forbid(['lib/*.ts', 'lib/local/**'], ['/client-dynamodb', 'lib/store alone knows DynamoDB.'], functions, cdk, test),
+  forbid(
+    ['lib/*.ts', 'lib/local/**', 'lib/cli/**'],
+    ['/client-dynamodb', 'lib/store alone knows DynamoDB.'],
+    functions,
+    cdk,
+    test,
+  ),
   forbid(['functions/**'], ['/client-dynamodb', 'lib/store alone knows DynamoDB.'], cdk, test),
   forbid(
     ['cdk/**'],

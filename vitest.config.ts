@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Many tests wait for timers and processes rather than compute, so no core is kept free for vitest itself.
+    maxWorkers: '100%',
     globalSetup: 'test/support/node-version.ts',
     reporters: ['default', './test/support/closing-line.ts'],
     env: { POWERTOOLS_LOG_LEVEL: 'SILENT' },

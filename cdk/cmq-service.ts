@@ -134,6 +134,10 @@ export class CmqService extends Construct {
       value: this.secret.secretArn,
       description: 'The secret that holds the key pair',
     })
+    new CfnOutput(this, 'RegistryTable', {
+      value: this.tables.registry.tableName,
+      description: 'The table that holds the keys',
+    })
     new CfnOutput(this, 'ReadSecret', {
       value: `${read} --query SecretString --output text`,
       description: 'The command that prints the key pair',

@@ -48,7 +48,7 @@ export const functionKinds = {
     timeout: Duration.minutes(15),
     asks: {
       registry: ['GetItem', 'UpdateItem', 'DeleteItem'],
-      messages: ['PutItem'],
+      messages: ['Query', 'PutItem'],
       deliveries: ['Query', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'],
       bodies: ['BatchGetItem', 'BatchWriteItem'],
     },
@@ -60,7 +60,7 @@ export const functionKinds = {
     timeout: Duration.minutes(15),
     asks: {
       registry: ['GetItem', 'BatchGetItem', 'Query', 'UpdateItem', 'DeleteItem'],
-      messages: ['PutItem', 'BatchWriteItem'],
+      messages: ['Query', 'PutItem', 'BatchWriteItem'],
       deliveries: ['Query', 'PutItem', 'BatchWriteItem', 'UpdateItem', 'DeleteItem'],
       bodies: ['BatchGetItem', 'BatchWriteItem'],
     },

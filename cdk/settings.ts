@@ -53,6 +53,28 @@ export interface SettingProps {
   readonly maxSubscriptions?: number
 
   /**
+   * How many messages a second each action of a queue or topic may carry, up to a million, a batch counted by its messages;
+   * receiving and deleting a tenth more. 0 is no limit. Busy functions tell each other what they
+   * do, which costs up to a twentieth of a write unit in a message's life; without a limit they tell only what is sent.
+   * @default 5000
+   */
+  readonly maxRate?: number
+
+  /**
+   * How many messages of one queue may be in flight at once, up to a billion; beyond it receives are refused (6070). 0 is no
+   * limit. A consumer that never deletes is stopped by a small one.
+   * @default 0
+   */
+  readonly maxInFlight?: number
+
+  /**
+   * How many messages of one queue may wait for their delay at once, up to a billion; beyond it delayed sends are refused
+   * (6070). 0 is no limit: a message that waits costs nothing but its storage. CMQ had 20,000.
+   * @default 0
+   */
+  readonly maxDelayed?: number
+
+  /**
    * Accept a message that no subscription gets, and forget it. CMQ refuses it, which tells publishers that nobody listens;
    * accepted, a topic can be published to before anybody subscribes.
    * @default false
@@ -125,6 +147,9 @@ export const bounds = {
   maxQueues: [1, 1_000_000],
   maxTopics: [1, 1_000_000],
   maxSubscriptions: [1, 10_000],
+  maxRate: [0, 1_000_000],
+  maxInFlight: [0, 1_000_000_000],
+  maxDelayed: [0, 1_000_000_000],
   pushWindow: [1, 100],
   pushFirstTries: [1, 500],
   longestPause: [0, 600],
@@ -140,6 +165,9 @@ export function settingsOf(props: SettingProps): Record<string, string> {
     maxQueues: whole('maxQueues', props.maxQueues),
     maxTopics: whole('maxTopics', props.maxTopics),
     maxSubscriptions: whole('maxSubscriptions', props.maxSubscriptions),
+    maxRate: whole('maxRate', props.maxRate),
+    maxInFlight: whole('maxInFlight', props.maxInFlight),
+    maxDelayed: whole('maxDelayed', props.maxDelayed),
     layeredErrors: flag(props.layeredErrors),
     anySecretId: flag(props.anySecretId),
     publishToNobody: flag(props.publishToNobody),

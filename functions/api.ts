@@ -65,6 +65,8 @@ const actions = new Map(
 /** Refuses what names no action, or cannot be read at all. A request that nobody signed does not learn which. */
 const unknownAction = cmqHandler({
   params: v.object({}),
+  // It does nothing that could be permitted.
+  alsoAbout: () => [],
 
   run(_params, { action }) {
     throw action === undefined ? new CmqError('parameterMissing', 'Action') : new CmqError('actionUnknown', action)

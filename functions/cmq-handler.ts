@@ -2,12 +2,15 @@ import middy, { type MiddlewareObj } from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import type * as v from 'valibot'
 import { CmqError } from '../lib/domain/errors.ts'
+import { lasting, type Key } from '../lib/domain/key.ts'
 import type { Instant } from '../lib/domain/time.ts'
 import { answer, refusal, type Fields } from '../lib/protocol/envelope.ts'
 import { readParams, type Params } from '../lib/protocol/params.ts'
 import { parseRequest, type CmqRequest } from '../lib/protocol/request.ts'
+import { every, resourcesNamed } from '../lib/protocol/resources.ts'
 import { isSignedWith, isTimely } from '../lib/protocol/signature.ts'
 import { metered, noUsage, type Usage } from '../lib/store/meter.ts'
+import { authorize, isChange } from './authorize.ts'
 import { logger } from './logger.ts'
 import { deployedServices, type Services } from './services.ts'
 
@@ -39,6 +42,8 @@ export interface Call extends Services {
 /** What is particular to one action. */
 export interface Action<Schema extends Params> {
   readonly params: Schema
+  /** What it is about beside the queues and topics that its parameters name, as permissions have it. */
+  readonly alsoAbout?: (values: ReadonlyMap<string, string>) => readonly string[]
   /** Returns the action's own fields of the answer, or throws a CmqError. */
   run(params: v.InferOutput<Schema>, call: Call): Promise<Fields>
 }
@@ -50,7 +55,8 @@ interface Found {
   readonly startedAt: Instant
   readonly usage: Usage
   request?: CmqRequest
-  account?: string
+  key?: Key
+  resources?: readonly string[]
   code?: number
 }
 
@@ -58,21 +64,22 @@ type Chain = MiddlewareObj<Event, Result, Error, Found>
 
 /**
  * A complete handler of one action. The order of the chain is the order of CMQ's refusals: size and method, form, key and
- * signature, parameters, and then whatever the action itself refuses.
+ * signature, what the key may do, parameters, and then whatever the action itself refuses.
  */
-export function cmqHandler<Schema extends Params>({ params, run }: Action<Schema>): CmqHandler {
+export function cmqHandler<Schema extends Params>({ params, alsoAbout, run }: Action<Schema>): CmqHandler {
   const chain = middy<Event, Result, Error, Found>()
     .use(log)
     .use(envelope)
     .use(parse)
     .use(authenticate)
+    .use(permit(params, alsoAbout))
     .handler(async (_event, found) => {
-      const { request, account, services, startedAt, invocation } = found
-      if (!request || account === undefined) throw new Error('the chain ran out of order')
+      const { request, key, services, startedAt, invocation } = found
+      if (!request || !key) throw new Error('the chain ran out of order')
       const { action } = request
       const call = {
         ...services,
-        account,
+        account: key.account,
         action,
         startedAt,
         now: () => services.clock.now(),
@@ -86,21 +93,32 @@ export function cmqHandler<Schema extends Params>({ params, run }: Action<Schema
     const services = invocation.services ?? deployedServices()
     const usage = noUsage()
     const found: Found = { invocation, services, usage, startedAt: services.clock.now() }
-    return metered(usage, () => chain(event, found))
+    return metered(usage, () => chain(event, found)).finally(() => services.beside.done())
   }
 }
 
-/** One line a request, whatever became of it. */
+/** One line a request, whatever became of it, and one more of who changes what. */
 const log: Chain = {
-  after: ({ context }) => writeLine(context),
-  onError: ({ context }) => writeLine(context),
+  after: ({ context }) => writeLines(context),
+  onError: ({ context }) => writeLines(context),
 }
 
-function writeLine({ request, account, code = 0, services, startedAt, usage, invocation }: Found): void {
+function writeLines(found: Found): void {
+  writeLine(found)
+  const { request, key, resources, code = 0, invocation } = found
+  if (!request || !key) return
+  const action = nameOf(request)
+  if (!isChange(action)) return
+  const subscription = request.values.get('subscriptionname')
+  const { secretId, account } = key
+  logger.info('audit', { requestId: invocation.awsRequestId, secretId, account, action, resources, subscription, code })
+}
+
+function writeLine({ request, key, code = 0, services, startedAt, usage, invocation }: Found): void {
   logger.info('request', {
     requestId: invocation.awsRequestId,
     action: request?.action,
-    account,
+    account: key?.account,
     queue: request?.values.get('queuename'),
     topic: request?.values.get('topicname'),
     code,
@@ -145,7 +163,28 @@ const authenticate: Chain = {
     const key = await keys.find(secretId)
     if (!key) throw new CmqError('secretIdUnknown')
     if (!isTimely(request, clock.now(), settings.timeWindow)) throw new CmqError('signatureWrong')
-    if (!isSignedWith(key.secretKey, request, settings.publicHosts)) throw new CmqError('signatureWrong')
-    context.account = key.account
+    // Each is tried, also after one was right, so that nobody can tell by the time which of them it was.
+    const outcomes = lasting(key.secrets, clock.now()).map(({ secretKey }) =>
+      isSignedWith(secretKey, request, settings.publicHosts),
+    )
+    if (!outcomes.includes(true)) throw new CmqError('signatureWrong')
+    context.key = key
+    // Only who has the key learns that it is disabled.
+    if (key.status === 'disabled') throw new CmqError('secretIdDisabled')
   },
 }
+
+/** Refuses what the key is not for. An action that names nothing, and is about nothing else, needs a key for everything. */
+const permit = (params: Params, alsoAbout: Action<Params>['alsoAbout']): Chain => ({
+  before({ context }) {
+    const { request, key } = context
+    if (!request || !key) return
+    const named = resourcesNamed(params, request.values)
+    const unnamed = named.length > 0 ? [] : [every.thing]
+    context.resources = [...named, ...(alsoAbout?.(request.values) ?? unnamed)]
+    authorize(key, nameOf(request), context.resources)
+  },
+})
+
+/** The action that a request names, without the blanks around it that the router puts up with. */
+const nameOf = ({ action = '' }: CmqRequest): string => action.trim()

@@ -1,29 +1,27 @@
 import { randomUUID } from 'node:crypto'
 import { CmqError } from '../lib/domain/errors.ts'
-import { onlyKey } from '../lib/keys.ts'
+import { isSecretId } from '../lib/domain/key.ts'
+import { originFrom, type Origin } from '../lib/first-pair.ts'
 import { ownDirectory } from '../lib/local/data-directory.ts'
 import { startEngine } from '../lib/local/engine.ts'
 import { serve } from '../lib/local/gateway.ts'
 import { firstLine, LocalError } from '../lib/local/local-error.ts'
 import { readOptions, usage, type LocalOptions } from '../lib/local/options.ts'
+import { passingSealingKey, sealingKeyIn } from '../lib/local/sealing-key.ts'
+import { tableNames } from '../lib/local/table-names.ts'
 import { refusal } from '../lib/protocol/envelope.ts'
 import { createTables } from '../lib/store/create-tables.ts'
 import { connect, database, type Database } from '../lib/store/database.ts'
+import type { KeyStore } from '../lib/store/keys.ts'
+import { knownKeys } from '../lib/store/known-keys.ts'
 import { sweep } from '../lib/store/sweep.ts'
 import { handler as api } from './api.ts'
 import { localWorker } from './local-worker.ts'
 import { logger } from './logger.ts'
-import { createServices, systemClock } from './services.ts'
+import { createServices, keysIn, systemClock } from './services.ts'
 import { readSettings, type Settings } from './settings.ts'
 
 /** The same handlers on localhost, over an embedded DynamoDB: this file only puts the parts together. */
-
-const tableNames = {
-  registry: 'cmq-registry',
-  messages: 'cmq-messages',
-  deliveries: 'cmq-deliveries',
-  bodies: 'cmq-bodies',
-}
 
 /** What a developer pushes to. */
 const LOOPBACK = ['127.0.0.0/8', '::1']
@@ -48,6 +46,7 @@ async function main(): Promise<void> {
   const settings = settingsOf(process.env)
   if (!settings.anySecretId && !options.secretId.startsWith('AKID'))
     throw new LocalError('CMQ_SECRET_ID must begin with AKID, or CMQ_ANY_SECRET_ID must be on')
+  if (!isSecretId(options.secretId)) throw new LocalError('CMQ_SECRET_ID must have at most 128 characters')
   if (!options.verbose) logger.setLogLevel('WARN')
 
   const parts: Parts = []
@@ -56,10 +55,11 @@ async function main(): Promise<void> {
   }
   const ending = endOnSignal(end)
   try {
-    const store = await openStore(options, parts)
+    const { origin, ...store } = await openStore(options, parts)
+    const keys = keysIn(store.client, tableNames.registry, () => Promise.resolve(origin))
     parts.push(startSweeping(database(store.client, systemClock)))
     const { services, end: endRuns } = localWorker((start) =>
-      createServices({ ...store, tableNames, settings, keys: onlyKey(options), start }),
+      createServices({ ...store, tableNames, settings, keys: knownKeys(keys, systemClock), start }),
     )
     parts.push({ end: endRuns })
     const gateway = await serve((event, context) => api(event, { ...context, services }), {
@@ -69,6 +69,10 @@ async function main(): Promise<void> {
     })
     parts.push({ end: gateway.close })
     console.log(`${howToCall(gateway.url, options)}\nCMQ listening on ${gateway.url}`)
+    // Not waited for, as a DynamoDB of somebody else's may be slow: the first request takes the pair over as well.
+    void warnOf(options, keys).catch((error: unknown) => {
+      if (!ending.aborted) logger.warn('the key pair could not be read yet', { error })
+    })
   } catch (error) {
     // What was still starting fails when it is ended, and that is no news.
     if (ending.aborted) return
@@ -78,18 +82,21 @@ async function main(): Promise<void> {
 }
 
 /** The DynamoDB to use, with its tables: started and owned by this process, unless another one was named. */
-async function openStore({ dynamodb, directory }: LocalOptions, parts: Parts) {
+async function openStore(options: LocalOptions, parts: Parts) {
+  const { dynamodb, directory } = options
   if (dynamodb !== undefined) {
     await reach(dynamodb)
-    return { client: connect({ endpoint: dynamodb, attemptTimeout: ATTEMPT_TIMEOUT }), isAlone: false }
+    const client = connect({ endpoint: dynamodb, attemptTimeout: ATTEMPT_TIMEOUT })
+    return { client, isAlone: false, origin: originFrom(options) }
   }
   const owned = directory === undefined ? undefined : await ownDirectory(directory)
   if (owned) parts.push({ end: owned.release })
+  const origin: Origin = { first: options, root: owned ? await sealingKeyIn(owned.folder) : passingSealingKey() }
   const starting = startEngine(owned ? { databaseFile: owned.databaseFile } : {})
   // Noted before it has started: the directory is not given up while an engine starts in it.
   parts.push({ end: () => starting.then(({ stop }) => stop()).catch(() => {}) })
   const engine = await starting
-  await owned?.noteEngine(engine.pid)
+  await owned?.noteEngine(engine)
   if (engine.kind === 'DynamoDB Local')
     console.warn(
       'DynamoDB Local listens on every interface of this machine: let nobody else reach its port, or use dynoxide',
@@ -97,7 +104,7 @@ async function openStore({ dynamodb, directory }: LocalOptions, parts: Parts) {
   void engine.ended.then((reason) => fail(new LocalError(reason)))
   const client = connect({ endpoint: engine.endpoint, attemptTimeout: ATTEMPT_TIMEOUT })
   await createTables(client, tableNames)
-  return { client, isAlone: true }
+  return { client, isAlone: true, origin }
 }
 
 /** Makes the tables in a DynamoDB that is not ours: it may be down, slow, or something else. */
@@ -112,6 +119,13 @@ async function reach(endpoint: string): Promise<void> {
   } finally {
     client.destroy()
   }
+}
+
+/** What `npm run keys` has made of the pair counts, whatever was said of how to call. */
+async function warnOf({ secretId, secretKey }: LocalOptions, keys: KeyStore): Promise<void> {
+  const key = await keys.open(secretId)
+  const isGood = key?.status === 'enabled' && key.secrets.some((secret) => secret.secretKey === secretKey)
+  if (!isGood) console.warn(`the key ${secretId} was deleted, disabled or rotated: see npm run keys -- list`)
 }
 
 /** Removes what has expired, every minute: what TTL does in the cloud. */
@@ -144,7 +158,7 @@ function howToCall(url: string, { isDefaultPair, secretId, secretKey }: LocalOpt
 
 function settingsOf(environment: NodeJS.ProcessEnv): Settings {
   try {
-    return readSettings(environment, { longestWait: 30, pushTargets: LOOPBACK })
+    return readSettings(environment, { longestWait: 30, maxRate: 0, pushTargets: LOOPBACK })
   } catch (error) {
     throw new LocalError((error as Error).message)
   }

@@ -3,6 +3,7 @@ import { checkBodies } from '../lib/domain/message.ts'
 import { choosing, type Labels } from '../lib/domain/subscription.ts'
 import type { Seconds } from '../lib/domain/time.ts'
 import type { Call } from './cmq-handler.ts'
+import { admitPublished } from './limits.ts'
 
 /** What a publish says beside its bodies. */
 export interface Publication {
@@ -15,12 +16,14 @@ export interface Publication {
 export async function publish(
   texts: readonly string[],
   { topicName, labels, delaySeconds }: Publication,
-  { account, topics, subscriptions, fanOut, settings, ids, now }: Call,
+  call: Call,
 ): Promise<readonly string[]> {
+  const { account, topics, subscriptions, fanOut, settings, ids, now } = call
   const topic = await topics.get(account, topicName)
   if (topic.filterType === 2 && labels.routingKey === '') throw new CmqError('routingKeyMissing')
   if (delaySeconds > settings.longestDelay) throw new CmqError('delayOutOfRange')
   checkBodies(texts, topic.maxMsgSize)
+  admitPublished(topic, texts.length, call)
 
   const messages = texts.map((text) => ({ id: ids.messageId(now()), text }))
   if (delaySeconds > 0) {

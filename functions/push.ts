@@ -80,10 +80,12 @@ async function deliver(
 }
 
 /** A queue that could not take the message when it was published may take it now. */
-async function fill({ account, endpoint }: Subscription, text: string, { queues, messages }: Worker) {
+async function fill({ account, endpoint }: Subscription, text: string, { queues, messages, depth }: Worker) {
   try {
     const queue = await queues.get(account, endpoint)
     checkBodies([text], queue.attributes.maxMsgSize)
+    const refusal = await depth.refusal(queue, 1, 0)
+    if (refusal) throw new CmqError(refusal)
     await messages.send(queue, [text], 0)
     return { isDelivered: true, outcome: 'sent' }
   } catch (error) {

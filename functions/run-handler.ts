@@ -65,6 +65,7 @@ export function runHandler<Given extends Services>(
     // A worker has whatever a handler can need.
     const given = (invocation.worker as Given | undefined) ?? deployed(invocation)
     const usage = noUsage()
-    await metered(usage, () => chain(event, { invocation, given, usage, startedAt: given.clock.now() }))
+    const found = { invocation, given, usage, startedAt: given.clock.now() }
+    await metered(usage, () => chain(event, found)).finally(() => given.beside.done())
   }
 }

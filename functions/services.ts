@@ -1,18 +1,26 @@
 import type { Clock } from '../lib/domain/time.ts'
 import { randomIds, type Ids } from '../lib/domain/ids.ts'
-import { keysOf, type Keys } from '../lib/keys.ts'
+import { originOf, type Origin } from '../lib/first-pair.ts'
 import { runVariables, tableVariables } from '../lib/names.ts'
 import { targets, type Targets } from '../lib/push/addresses.ts'
 import { lambdaStart, type Start } from '../lib/starts.ts'
+import { newBeside, type Beside } from '../lib/store/beside.ts'
 import { newBell, type Bell } from '../lib/store/bell.ts'
 import { bodies, type Bodies } from '../lib/store/bodies.ts'
+import { countNotes } from '../lib/store/count-notes.ts'
+import { counter } from '../lib/store/counts.ts'
 import { connect, database } from '../lib/store/database.ts'
 import { deliveries, type Deliveries } from '../lib/store/deliveries.ts'
+import { depth, type Depth } from '../lib/store/depth.ts'
 import { fanOut, type FanOut } from '../lib/store/fan-out.ts'
+import { keyStore, type KeyStore } from '../lib/store/keys.ts'
+import { knownKeys, type Keys } from '../lib/store/known-keys.ts'
 import { lane } from '../lib/store/lane.ts'
 import { messages, type Messages, type Report } from '../lib/store/messages.ts'
 import { queues, type Queues } from '../lib/store/queues.ts'
+import { rates, type Rates } from '../lib/store/rates.ts'
 import { subscriptions, type Subscriptions } from '../lib/store/subscriptions.ts'
+import { tallies, type Tallies } from '../lib/store/tallies.ts'
 import { topics, type Topics } from '../lib/store/topics.ts'
 import { workList, type WorkList } from '../lib/store/work.ts'
 import type { Table } from '../lib/tables.ts'
@@ -29,6 +37,11 @@ export interface Services {
   readonly fanOut: FanOut
   readonly workList: WorkList
   readonly bodies: Bodies
+  readonly depth: Depth
+  readonly rates: Rates
+  readonly tallies: Tallies
+  /** What goes on beside a request, and has to end with it. */
+  readonly beside: Beside
   /** Has a lane of deliveries worked through, now. */
   readonly start: Start
   readonly targets: Targets
@@ -75,13 +88,27 @@ export function createServices({
   const common = { clock, ids, random, report }
   const bodyStore = bodies(db, tableNames.bodies, clock, () => ids.leaseId())
   const queueStore = queues(db, registry, clock, { isAlone })
+  const messageLane = lane(db, tableNames.messages, clock)
   const messageStore = messages({
-    lane: lane(db, tableNames.messages, clock),
+    lane: messageLane,
     bodies: bodyStore,
     queues: queueStore,
     ...common,
   })
   const deliveryStore = deliveries(db, tableNames.deliveries, clock, deliveryBell)
+  const beside = newBeside(report, { freezes: !isAlone })
+  const tallyStore = tallies(db, registry, clock, { beside, isAlone })
+  const depths = depth(
+    {
+      tallies: tallyStore,
+      notes: countNotes(db, registry),
+      count: counter({ lane: messageLane, clock }, { kept: 0 }),
+      clock,
+      beside,
+      report,
+    },
+    settings,
+  )
   const list = workList(db, registry, clock, { isAlone, processId: ids.leaseId() })
   return {
     queues: queueStore,
@@ -91,10 +118,15 @@ export function createServices({
     deliveries: deliveryStore,
     workList: list,
     bodies: bodyStore,
+    depth: depths,
+    rates: rates(tallyStore, clock, settings.maxRate),
+    tallies: tallyStore,
+    beside,
     fanOut: fanOut({
       bodies: bodyStore,
       queues: queueStore,
       messages: messageStore,
+      depth: depths,
       deliveries: deliveryStore,
       workList: list,
       start,
@@ -110,6 +142,15 @@ export function createServices({
     deliveryBell,
   }
 }
+
+/** The key pairs of a table, each change of the first one told in the log. */
+export const keysIn = (client: ServicesOptions['client'], registry: string, origin: () => Promise<Origin>): KeyStore =>
+  keyStore(database(client, systemClock), registry, {
+    clock: systemClock,
+    ids: randomIds(),
+    origin,
+    seeded: (key) => logger.info('audit', { ...key, action: 'SeedKey', resource: `key/${key.secretId}` }),
+  })
 
 let deployed: Services | undefined
 
@@ -128,7 +169,7 @@ export function deployedServices(): Services {
       deliveries: required(tableVariables.deliveries),
       bodies: required(tableVariables.bodies),
     },
-    keys: keysOf(env) ?? { find: () => fail('neither a key pair nor a secret is configured') },
+    keys: knownKeys(keysIn(client, required(tableVariables.registry), originOf(env)), systemClock),
     settings: readSettings(env),
     isAlone: false,
     start: lambdaStart(

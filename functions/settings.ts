@@ -23,6 +23,12 @@ export interface Settings {
   readonly maxTopics: number
   /** Subscriptions of one topic. 500. */
   readonly maxSubscriptions: number
+  /** Messages a second, for each action of a queue or topic; 0 is no limit. 5000; 0 on localhost. */
+  readonly maxRate: number
+  /** Messages of one queue in flight at once; 0 is no limit. 0. */
+  readonly maxInFlight: number
+  /** Messages of one queue that wait for their delay at once; 0 is no limit. 0. */
+  readonly maxDelayed: number
   /** Accept a message that no subscription gets, where CMQ refuses it by 6030. Off. */
   readonly publishToNobody: boolean
   /** Refuse a queue subscription that asks for JSON, as CMQ does; otherwise it is taken as SIMPLIFIED. Off. */
@@ -52,6 +58,9 @@ export const readSettings = (environment: Environment, defaults: Partial<Setting
   maxQueues: whole(environment, settingVariables.maxQueues, 1, 1_000_000, 1_000),
   maxTopics: whole(environment, settingVariables.maxTopics, 1, 1_000_000, 1_000),
   maxSubscriptions: whole(environment, settingVariables.maxSubscriptions, 1, 10_000, 500),
+  maxRate: whole(environment, settingVariables.maxRate, 0, 1_000_000, defaults.maxRate ?? 5_000),
+  maxInFlight: whole(environment, settingVariables.maxInFlight, 0, 1_000_000_000, 0),
+  maxDelayed: whole(environment, settingVariables.maxDelayed, 0, 1_000_000_000, 0),
   publishToNobody: flag(environment, settingVariables.publishToNobody),
   strictContentFormat: flag(environment, settingVariables.strictContentFormat),
   pushWindow: whole(environment, settingVariables.pushWindow, 1, 100, 16),

@@ -34,6 +34,9 @@ export const settingVariables = {
   maxQueues: 'CMQ_MAX_QUEUES',
   maxTopics: 'CMQ_MAX_TOPICS',
   maxSubscriptions: 'CMQ_MAX_SUBSCRIPTIONS',
+  maxRate: 'CMQ_MAX_RATE',
+  maxInFlight: 'CMQ_MAX_IN_FLIGHT',
+  maxDelayed: 'CMQ_MAX_DELAYED',
   publishToNobody: 'CMQ_PUBLISH_TO_NOBODY',
   strictContentFormat: 'CMQ_STRICT_CONTENT_FORMAT',
   pushWindow: 'CMQ_PUSH_WINDOW',
@@ -43,5 +46,5 @@ export const settingVariables = {
   publicHosts: 'CMQ_PUBLIC_HOSTS',
 } as const
 
-/** The account of a deployment without accounts: an appId, as CMQ numbers its customers. */
+/** The account of the first key pair, and of those for which no other is named: an appId, as CMQ numbers its customers. */
 export const ONLY_ACCOUNT = '1250000000'

@@ -3,7 +3,7 @@
  * All have a text partition key `pk`, a text sort key `sk`, and a TTL on `expiresAt` (epoch seconds); none has an index.
  */
 export const tables = {
-  /** What changes seldom and is looked up by name: queues, topics, subscriptions; and the marks of who works on which deliveries. */
+  /** What changes seldom and is looked up by name: queues, topics, subscriptions, keys; and the marks of who works on which deliveries. */
   registry: { holds: 'queues, topics and subscriptions', pointInTimeRecovery: true },
   /** Messages in the order in which they may be received, and the `look` mark of each shard. Restoring them would bring back what was deleted. */
   messages: { holds: 'messages', pointInTimeRecovery: false },

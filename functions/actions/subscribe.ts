@@ -12,11 +12,15 @@ import {
   subscriptionName,
   topicName,
 } from '../../lib/protocol/topic-params.ts'
+import { resource } from '../../lib/protocol/resources.ts'
 import type { Targets } from '../../lib/push/addresses.ts'
 import { endpointFault } from '../../lib/push/endpoint.ts'
 import { cmqHandler } from '../cmq-handler.ts'
 
-/** Has a topic's messages pushed to a web server, or copied into a queue of the same account (406/7414). */
+/**
+ * Has a topic's messages pushed to a web server, or copied into a queue of the same account (406/7414). Whoever has a queue
+ * filled must be allowed to subscribe that queue too.
+ */
 export const handler = cmqHandler({
   params: v.object({
     topicName,
@@ -28,6 +32,9 @@ export const handler = cmqHandler({
     filterTag: v.optional(filterTag, []),
     bindingKey: v.optional(bindingKey, []),
   }),
+
+  alsoAbout: (values) =>
+    values.get('protocol')?.toLowerCase() === 'queue' ? [resource('queue', values.get('endpoint') ?? '')] : [],
 
   async run(wanted, { account, topics, subscriptions, targets, settings, ids, now }) {
     const { subscriptionName: name, protocol: kind, endpoint, filterTag: filterTags, bindingKey: bindingKeys } = wanted

@@ -1,4 +1,5 @@
 import { CmqError } from './errors.ts'
+import type { Counted } from './level.ts'
 import { after, type Instant, type Seconds } from './time.ts'
 
 /** What CreateQueue and SetQueueAttributes set (406/5832, 406/5835). */
@@ -34,6 +35,8 @@ export interface Queue {
   readonly shrunkAt?: Instant
   /** A longer retention that messages sent before a change may still have, and until when. */
   readonly formerRetention?: FormerRetention
+  /** How many messages there were when somebody last counted for the sake of its limits. */
+  readonly counted?: Counted
 }
 
 /** A retention that was in force until a change, and until when messages may have it. */

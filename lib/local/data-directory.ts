@@ -8,9 +8,14 @@ import { endProcess, identify, isRunning, type ProcessIdentity, startedWith } fr
 
 /** A data directory that is this process's alone, until it releases it or ends, however it ends. */
 export interface OwnedDirectory {
+  /** By its one true name. */
+  readonly folder: string
   readonly databaseFile: string
-  /** Remembers the engine that works on the database file: should this process be killed, the next owner ends it. */
-  readonly noteEngine: (pid: number) => Promise<void>
+  /**
+   * Remembers the engine that works on the database file: should this process be killed, the next owner ends it. While it
+   * runs, others that look after the same data find it by its endpoint.
+   */
+  readonly noteEngine: (engine: { readonly pid: number; readonly endpoint: string }) => Promise<void>
   /** Gives the directory up; the engine must have been stopped before. */
   readonly release: () => Promise<void>
 }
@@ -19,6 +24,7 @@ export interface OwnedDirectory {
 interface Owner {
   readonly server: number
   readonly engine?: ProcessIdentity
+  readonly endpoint?: string
 }
 
 const patienceForOwner = 1_000
@@ -55,10 +61,11 @@ export async function ownDirectory(directory: string): Promise<OwnedDirectory> {
   }
 
   return {
+    folder,
     databaseFile,
-    async noteEngine(pid) {
+    async noteEngine({ pid, endpoint }) {
       const engine = identify(pid)
-      await note({ server, ...(engine && { engine }) })
+      await note({ server, ...(engine && { engine, endpoint }) })
     },
     async release() {
       if (!locks.has(lock)) return
@@ -66,6 +73,17 @@ export async function ownDirectory(directory: string): Promise<OwnedDirectory> {
       unlock(lock)
     },
   }
+}
+
+/** The directory that a running server owns, and where its engine answers; undefined while there is no such server. */
+export async function ownedElsewhere(
+  directory: string,
+): Promise<{ readonly folder: string; readonly endpoint: string } | undefined> {
+  const folder = await realpath(directory).catch(() => undefined)
+  if (folder === undefined) return undefined
+  const { server, engine, endpoint } = readOwner(join(folder, 'owner.json')) ?? {}
+  const isServed = server !== undefined && identify(server) !== undefined && engine !== undefined && isRunning(engine)
+  return isServed && endpoint !== undefined ? { folder, endpoint } : undefined
 }
 
 /** Waits for an owner only while it cannot be named: it is one that has just begun or is just ending. */

@@ -81,7 +81,8 @@ function parse(args: readonly string[]) {
   }
 }
 
-function keyPair({ CMQ_SECRET_ID: secretId, CMQ_SECRET_KEY: secretKey }: Environment) {
+/** The pair that the environment names, or the one for this machine alone. */
+export function keyPair({ CMQ_SECRET_ID: secretId, CMQ_SECRET_KEY: secretKey }: Environment) {
   if (secretId && secretKey) return { secretId, secretKey, isDefaultPair: secretKey === DEFAULT_PAIR.secretKey }
   if (secretId || secretKey) throw new LocalError('set both CMQ_SECRET_ID and CMQ_SECRET_KEY, or neither')
   return { ...DEFAULT_PAIR, isDefaultPair: true }

@@ -9,6 +9,7 @@ import { TOPIC_RETENTION, type Topic } from '../domain/topic.ts'
 import { required } from './attributes.ts'
 import type { Bodies } from './bodies.ts'
 import type { Deliveries, PlacedDelivery } from './deliveries.ts'
+import type { Depth } from './depth.ts'
 import type { Messages, Report } from './messages.ts'
 import type { Queues } from './queues.ts'
 import { bodiesEndAt } from './send.ts'
@@ -24,7 +25,7 @@ export interface Published {
 export interface FanOut {
   /**
    * Stores a message in each queue and a delivery for each web server. When it returns, every copy is durable; a copy for
-   * a queue that is missing, too small for the message, or asked for too much, is a delivery too. A body is stored once for
+   * a queue that is missing, full, too small for the message, or asked for too much, is a delivery too. A body is stored once for
    * all. `publishedAt` is the deliveries' place, so that those of a repeated call are the same.
    */
   copy(
@@ -42,6 +43,7 @@ export interface FanOutStores {
   readonly bodies: Bodies
   readonly queues: Queues
   readonly messages: Messages
+  readonly depth: Pick<Depth, 'refusal'>
   readonly deliveries: Deliveries
   readonly workList: WorkList
   readonly clock: Clock
@@ -74,12 +76,13 @@ interface Stored extends Published {
 
 /** Copies messages over these stores. */
 export function fanOut(stores: FanOutStores): FanOut {
-  const { bodies, queues, messages, deliveries, workList, clock } = stores
+  const { bodies, queues, messages, deliveries, workList, clock, depth } = stores
 
-  async function targetOf(subscription: Subscription): Promise<Target> {
+  async function targetOf(subscription: Subscription, messages: number): Promise<Target> {
     if (subscription.protocol === 'http') return { subscription }
     try {
-      return { subscription, queue: await queues.get(subscription.account, subscription.endpoint) }
+      const queue = await queues.get(subscription.account, subscription.endpoint)
+      return (await depth.refusal(queue, messages, 0)) ? { subscription } : { subscription, queue }
     } catch (error) {
       if (error instanceof CmqError && error.failure === 'queueNotFound') return { subscription }
       throw error
@@ -121,7 +124,7 @@ export function fanOut(stores: FanOutStores): FanOut {
 
   return {
     async copy(subscriptions, published, labels, publishedAt) {
-      const targets = await Promise.all(subscriptions.map(targetOf))
+      const targets = await Promise.all(subscriptions.map((one) => targetOf(one, published.length)))
       const now = clock.now()
       const bodiesEnd = Math.max(
         after(now, TOPIC_RETENTION),

@@ -1,7 +1,8 @@
 import { CmqError } from '../domain/errors.ts'
+import type { Counted } from '../domain/level.ts'
 import { canonicalName } from '../domain/name.ts'
 import type { Queue, QueueChange } from '../domain/queue.ts'
-import type { Clock, Seconds } from '../domain/time.ts'
+import type { Clock, Instant, Seconds } from '../domain/time.ts'
 import { numberIn, required, textIn } from './attributes.ts'
 import type { Database, Item } from './database.ts'
 import { records, reservedFor, type Kind, type RecordsOptions } from './records.ts'
@@ -64,7 +65,8 @@ function existing(queue: Queue | undefined): Queue {
 
 const partitionOf = (account: string): string => `account#${account}`
 
-const placeOf = ({ account, name }: Pick<Queue, 'account' | 'name'>) => ({
+/** Where the record of a queue lies. */
+export const placeOf = ({ account, name }: Pick<Queue, 'account' | 'name'>) => ({
   pk: partitionOf(account),
   sk: `queue#${canonicalName(name)}`,
 })
@@ -78,7 +80,7 @@ const flattened = ({ formerRetention, ...change }: QueueChange) => ({
 const kind: Kind<Queue, QueueChange> = {
   prefix: 'queue#',
   placeOf,
-  valuesOf: ({ account: _, attributes, ...queue }) => ({ ...attributes, ...flattened(queue) }),
+  valuesOf: ({ account: _, attributes, counted: _counted, ...queue }) => ({ ...attributes, ...flattened(queue) }),
   changesOf: flattened,
   read: queueOf,
 }
@@ -88,6 +90,7 @@ function queueOf(item: Item): Queue {
   const number = (name: string) => required(numberIn(item, name), name)
   const shrunkAt = numberIn(item, 'shrunkAt')
   const former = numberIn(item, 'formerRetentionSeconds')
+  const countedAt = numberIn(item, 'countedAt')
   return {
     account: text('pk').slice('account#'.length),
     name: text('name'),
@@ -107,6 +110,13 @@ function queueOf(item: Item): Queue {
     writeShards: number('writeShards'),
     readShards: number('readShards'),
     ...(shrunkAt === undefined ? {} : { shrunkAt }),
+    ...(countedAt === undefined ? {} : { counted: countedIn(item, countedAt) }),
     ...(former === undefined ? {} : { formerRetention: { seconds: former, until: number('formerRetentionUntil') } }),
   }
 }
+
+/** What was noted of a count: `lib/store/count-notes.ts` writes it. */
+const countedIn = (item: Item, at: Instant): Counted => ({
+  ...(JSON.parse(required(textIn(item, 'counted'), 'counted')) as Omit<Counted, 'at'>),
+  at,
+})

@@ -3,7 +3,7 @@ import { readSettings } from '../../functions/settings.ts'
 import { randomIds } from '../../lib/domain/ids.ts'
 import { newMessage } from '../../lib/domain/message.ts'
 import { newQueue, withDefaults, type Queue } from '../../lib/domain/queue.ts'
-import { onlyKey } from '../../lib/keys.ts'
+import { onlyKey } from '../support/only-key.ts'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
 import { connect } from '../../lib/store/database.ts'
 import { placed } from '../../lib/store/message-item.ts'
@@ -120,7 +120,14 @@ async function overEngine(race: Race): Promise<Outcome> {
   const tableNames = await newTables(database.endpoint)
   const counter = countUsage(client)
   time.slow(client)
-  const shared = { client, tableNames, settings: readSettings({}), keys: onlyKey(KEY_PAIR), clock: time, random }
+  const shared = {
+    client,
+    tableNames,
+    settings: { ...readSettings({}), maxRate: 0 },
+    keys: onlyKey(KEY_PAIR),
+    clock: time,
+    random,
+  }
   const start = () => Promise.resolve()
   const process = () => createServices({ ...shared, isAlone: false, start })
 

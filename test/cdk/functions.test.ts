@@ -131,7 +131,7 @@ describe('what a function may do, and nothing else, nowhere else', () => {
       'Push',
       {
         '<Registry.Arn>': on('dynamodb', 'GetItem', 'UpdateItem', 'DeleteItem'),
-        '<Messages.Arn>': on('dynamodb', 'PutItem'),
+        '<Messages.Arn>': on('dynamodb', 'Query', 'PutItem'),
         '<Deliveries.Arn>': on('dynamodb', 'Query', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'),
         '<Bodies.Arn>': on('dynamodb', 'BatchGetItem', 'BatchWriteItem'),
         '<Push.Arn>': start,
@@ -142,7 +142,7 @@ describe('what a function may do, and nothing else, nowhere else', () => {
       'ReleaseDelayed',
       {
         '<Registry.Arn>': on('dynamodb', 'GetItem', 'BatchGetItem', 'Query', 'UpdateItem', 'DeleteItem'),
-        '<Messages.Arn>': on('dynamodb', 'PutItem', 'BatchWriteItem'),
+        '<Messages.Arn>': on('dynamodb', 'Query', 'PutItem', 'BatchWriteItem'),
         '<Deliveries.Arn>': on('dynamodb', 'Query', 'PutItem', 'BatchWriteItem', 'UpdateItem', 'DeleteItem'),
         '<Bodies.Arn>': on('dynamodb', 'BatchGetItem', 'BatchWriteItem'),
         '<Push.Arn>': start,

@@ -6,8 +6,9 @@ import type { Services } from '../../functions/services.ts'
 import { readSettings } from '../../functions/settings.ts'
 import { CmqError } from '../../lib/domain/errors.ts'
 import { randomIds } from '../../lib/domain/ids.ts'
-import { onlyKey } from '../../lib/keys.ts'
+import { onlyKey } from '../support/only-key.ts'
 import { integer, list, queueName, text } from '../../lib/protocol/params.ts'
+import { newBeside } from '../../lib/store/beside.ts'
 import { manualClock } from '../support/clock.ts'
 import { ask, key } from '../support/service.ts'
 import { formEvent } from '../support/signed-request.ts'
@@ -31,6 +32,10 @@ const services: Services = {
   fanOut: untouched(),
   workList: untouched(),
   bodies: untouched(),
+  depth: untouched(),
+  rates: untouched(),
+  tallies: untouched(),
+  beside: newBeside(() => {}, { freezes: true }),
   deliveryBell: untouched(),
   targets: untouched(),
   start: () => Promise.reject(new Error('a run was started')),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type OwnedDirectory, ownDirectory } from '../../lib/local/data-directory.ts'
+import { type OwnedDirectory, ownDirectory, ownedElsewhere } from '../../lib/local/data-directory.ts'
 import { startEngine } from '../../lib/local/engine.ts'
 import { LocalError } from '../../lib/local/local-error.ts'
 import { identify } from '../../lib/local/processes.ts'
@@ -46,8 +46,8 @@ const server = `
     if (!wishes.includes('engine')) say({ owns: true })
     else {
       const engine = await startEngine({ databaseFile, kind: wishes[1] })
-      if (!wishes.includes('unnoted')) await noteEngine(engine.pid)
-      say({ owns: true, engine: engine.pid })
+      if (!wishes.includes('unnoted')) await noteEngine(engine)
+      say({ owns: true, engine: engine.pid, endpoint: engine.endpoint })
     }
   } catch (error) {
     say({ owns: false, message: error.message })
@@ -60,7 +60,7 @@ async function serverProcess(...wishes: string[]) {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
-  const said = JSON.parse(line) as { owns: boolean; message?: string; engine?: number }
+  const said = JSON.parse(line) as { owns: boolean; message?: string; engine?: number; endpoint?: string }
   return { ...said, pid: child.pid ?? 0, kill: () => killed(child) }
 }
 
@@ -155,6 +155,16 @@ describe('given a server that was killed', () => {
     await own()
     expect(performance.now() - from).toBeLessThan(3_000)
     expect(identify(engine)).toBeUndefined()
+  })
+
+  it('when its engine still runs, then others do not take that for a server of the directory', async () => {
+    const { endpoint, kill } = await serverProcess('engine', 'dynoxide')
+    expect(await ownedElsewhere(directory)).toEqual({ folder: directory, endpoint })
+    await kill()
+    expect(await ownedElsewhere(directory)).toBeUndefined()
+    await own()
+    expect(await ownedElsewhere(directory)).toBeUndefined()
+    expect(await ownedElsewhere(join(directory, 'missing'))).toBeUndefined()
   })
 
   it('when its engine has ended and another process has its id, then that process is left alone', async () => {

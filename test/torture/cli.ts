@@ -3,7 +3,10 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { caseOf, keep, onceFailed, type Case } from './cases.ts'
+import { printSignatureTimes } from './hostile/signature-timing.ts'
 import { add, noTotals, reportOf, type SeedResult, type Totals } from './report.ts'
+import { bearsLoad, loadReport, loadServer } from './load/run.ts'
+import { isWell, processReport, tortureDisk, tortureProcesses } from './processes/run.ts'
 import { shrink } from './shrink.ts'
 import { storyOf } from './story.ts'
 import { trySeed } from './try-seed.ts'
@@ -17,6 +20,9 @@ const usage = `npm run torture -- [options]: tries to make the service lose, rep
   --replay SEED   one seed, with its history
   --workers N     threads (one for each core)
   --no-corpus     without what has failed once
+  --processes     real processes and sockets instead, killed, stopped and cut off, for so long
+  --load          a real server with 2,000 connections and 500 long polls at once
+  --signatures    how long a wrong signature takes, by where it differs
   --keep NAME     adds what fails, made short, to what has failed once`
 
 interface Options {
@@ -39,17 +45,24 @@ async function main(): Promise<void> {
       replay: { type: 'string' },
       workers: { type: 'string', default: String(availableParallelism()) },
       keep: { type: 'string' },
+      load: { type: 'boolean', default: false },
+      processes: { type: 'boolean', default: false },
+      signatures: { type: 'boolean', default: false },
       'no-corpus': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
   if (values.help) return console.log(usage)
+  if (values.load) return load()
+  if (values.signatures) return printSignatureTimes()
+  const first = values.seed === undefined ? randomInt(2 ** 31) : whole('seed', values.seed)
+  if (values.processes) return killProcesses(first, Number(values.minutes ?? 1) * 60)
   const ops = whole('ops', values.ops)
   if (values.replay !== undefined) return replay(whole('replay', values.replay), ops)
   await torture({
     seeds: values.seeds === undefined ? Infinity : whole('seeds', values.seeds),
     minutes: values.minutes === undefined ? (values.seeds === undefined ? 2 : Infinity) : Number(values.minutes),
-    first: values.seed === undefined ? randomInt(2 ** 31) : whole('seed', values.seed),
+    first,
     ops,
     workers: whole('workers', values.workers),
     corpus: values['no-corpus'] ? [] : onceFailed(),
@@ -133,6 +146,21 @@ async function explain({ one, result }: Failed, ops: number, keepAs: string | un
   console.log(storyOf(run, violations))
   console.log(`\nagain: npm run torture -- --replay ${program.seed} --ops ${ops}`)
   if (keepAs !== undefined) keep(keepAs, { program, profile })
+}
+
+async function load(): Promise<void> {
+  const outcome = await loadServer()
+  console.log(loadReport(outcome))
+  if (!bearsLoad(outcome)) process.exitCode = 1
+}
+
+async function killProcesses(seed: number, seconds: number): Promise<void> {
+  console.log(`seed ${seed}, ${seconds} s`)
+  const outcomes = [await tortureProcesses(seed, seconds), await tortureDisk(seed, Math.min(20, seconds / 3))]
+  for (const outcome of outcomes) {
+    console.log(outcome ? processReport(outcome) : 'no disk could be filled: this machine lets nobody mount one')
+    if (outcome && !isWell(outcome)) process.exitCode = 1
+  }
 }
 
 async function replay(seed: number, ops: number): Promise<void> {

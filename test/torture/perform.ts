@@ -16,6 +16,7 @@ export interface Stage {
 export async function perform(stage: Stage, op: Op): Promise<Call | undefined> {
   const { world, history } = stage
   if (op.kind === 'kill') return void (await world.kill(op.process))
+  if (op.kind === 'rotate') return void (await world.rotate(op))
   if (op.kind === 'weather') return void world.web.set(op.name, op.as)
   const given = givenOf(stage, op)
   if (op.kind === 'delete' && given.length === 0) return undefined
@@ -75,7 +76,7 @@ function givenOf({ handles }: Stage, op: Op): readonly string[] {
 
 type Parameters = Record<string, string | number>
 
-function parametersOf(op: Exclude<Op, { kind: 'kill' | 'weather' }>, given: readonly string[]): Parameters {
+function parametersOf(op: Exclude<Op, { kind: 'kill' | 'weather' | 'rotate' }>, given: readonly string[]): Parameters {
   switch (op.kind) {
     case 'send':
       return { Action: 'BatchSendMessage', queueName: op.queue, ...listOf('msgBody', given), delaySeconds: op.delay }
@@ -88,6 +89,7 @@ function parametersOf(op: Exclude<Op, { kind: 'kill' | 'weather' }>, given: read
       }
     case 'delete':
       return { Action: 'BatchDeleteMessage', queueName: op.queue, ...listOf('receiptHandle', given) }
+    case 'intrude':
     case 'count':
       return { Action: 'GetQueueAttributes', queueName: op.queue }
     case 'create':

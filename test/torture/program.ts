@@ -31,6 +31,9 @@ export type Act =
   | { readonly kind: 'unsubscribe'; readonly topic: string; readonly name: string }
   | { readonly kind: 'weather'; readonly name: string; readonly as: Weather }
   | { readonly kind: 'kill' }
+  /** Clients get another secret; somebody asks with one that is not good any more, or never was. */
+  | { readonly kind: 'rotate' }
+  | { readonly kind: 'intrude'; readonly queue: string }
 
 /** By the names that CMQ gives them. */
 export type Attributes = Readonly<Record<string, number>>
@@ -147,6 +150,8 @@ const kinds: readonly (readonly [weight: number, draw: (scene: Scene) => Act])[]
   [1, () => ({ kind: 'destroy', queue: queues[2] })],
   [3, (scene) => ({ kind: 'create', queue: queues[2], attributes: attributesOf(scene) })],
   [2, () => ({ kind: 'kill' })],
+  [1, () => ({ kind: 'rotate' })],
+  [2, (scene) => ({ kind: 'intrude', queue: queueOf(scene) })],
 ]
 
 const topicKinds: typeof kinds = [

@@ -91,7 +91,6 @@ const withBody = (change: (body: string) => string) => (input: Input) => {
 }
 
 const another = (key: string) => `${key.slice(0, -1)}${key.endsWith('f') ? 'e' : 'f'}`
-const earlier = (key: string) => `${Number(key.slice(0, 13)) - 60_000}${key.slice(13)}`
 
 /** Each of these breaks one promise. */
 const sabotages: readonly (readonly [Row, (client: Client) => void])[] = [
@@ -112,7 +111,7 @@ const sabotages: readonly (readonly [Row, (client: Client) => void])[] = [
       withValue(':until', () => '0'),
     ),
   ],
-  ['early', spoiling('PutItem', (input) => withKey(input, earlier), 1)],
+  ['early', spoiling('PutItem', (input) => withKey(input, (key) => `${input.Item?.['sentAt']?.N}${key.slice(13)}`), 1)],
   [
     'miscounted',
     spoiling(

@@ -8,12 +8,15 @@ import type { Services } from '../../functions/services.ts'
 import { createWorker, type Worker } from '../../functions/worker.ts'
 import type { Clock } from '../../lib/domain/time.ts'
 import { createTables } from '../../lib/store/create-tables.ts'
-import { connect } from '../../lib/store/database.ts'
+import { connect, database } from '../../lib/store/database.ts'
+import { keyStore, type KeyStore } from '../../lib/store/keys.ts'
+import { KEY_LIFETIME, knownKeys, type Keys } from '../../lib/store/known-keys.ts'
+import { originFrom } from '../../lib/first-pair.ts'
 import { scheduledWakeUps, timedWakeUps } from '../../lib/wake-ups.ts'
 import { during, START } from '../support/clock.ts'
 import { memoryEngine } from '../support/memory-engine/engine.ts'
 import { randomOf } from '../support/random.ts'
-import { ask, testServices, type Answer, type Client } from '../support/service.ts'
+import { ask, key, testServices, type Answer, type Client } from '../support/service.ts'
 import { virtualClock, type VirtualClock } from './clock.ts'
 import { course, follow, type Course } from './course.ts'
 import { mortality, type CrashPoints } from './crash-points.ts'
@@ -31,6 +34,8 @@ export interface World {
   readonly points: CrashPoints
   /** What a process answers, how far its clock is off, and what befell the call; undefined where no answer came. */
   ask(op: Op, parameters: Record<string, string | number>): Promise<Answered>
+  /** Gives clients another secret, which they sign with from a minute later on. */
+  rotate(op: Op): Promise<void>
   kill(process: number): Promise<void>
   /** Lets things go wrong, or no more. */
   arm(isArmed: boolean): void
@@ -49,6 +54,7 @@ export interface Answered {
 
 interface Process {
   readonly services: Services
+  readonly keys: KeyStore
   readonly worker: Worker
   readonly skew: number
   readonly life: Life
@@ -82,6 +88,16 @@ const LIFETIME = 15 * 60_000
 
 const NET_EVERY = 60_000
 
+/** How long a secret is good beside the one that follows it, and how long any process may go on without the new one. */
+const BOTH_GOOD_FOR = 180_000
+const KNOWN_AFTER = KEY_LIFETIME + 20_000
+
+/** The secret before the last is not good any more: so often at most clients are given another one. */
+const ROTATE_EVERY = 2 * BOTH_GOOD_FOR
+
+/** What the keys begin with. */
+const origin = () => Promise.resolve(originFrom(key))
+
 /** How soon what has expired is removed. */
 const TTL_EVERY = 5_000
 
@@ -103,6 +119,12 @@ export async function newWorld({ seed, profile, history, endpoint, sabotage }: W
   })
   let isArmed = false
   let launches = 0
+  let { secretKey: secret } = key
+  let rotatedAt = -Infinity
+  /** What clients signed with before, and when nobody takes it any more. */
+  const formerSecrets: { readonly secretKey: string; readonly endedBy: number }[] = []
+  const secretOf = ({ kind }: Op): string =>
+    kind === 'intrude' ? (formerSecrets.findLast(({ endedBy }) => endedBy < clock.now())?.secretKey ?? 'wrong') : secret
   let running = 0
 
   const prepared = (client: Client) => {
@@ -152,8 +174,11 @@ export async function newWorld({ seed, profile, history, endpoint, sabotage }: W
       await invokeByLuck(event)
       if (isArmed) await life.pass('after a start')
     }
+    let keys: KeyStore | undefined
+    let known: Keys | undefined
     const services = await testServices({
       endpoint: endpoint ?? NOWHERE,
+      keys: { find: (secretId) => known?.find(secretId) ?? Promise.resolve(undefined) },
       tableNames,
       clock: ownClock,
       ids,
@@ -165,6 +190,8 @@ export async function newWorld({ seed, profile, history, endpoint, sabotage }: W
         inflict(client, clock, life, profile, () => isArmed)
         sabotage?.(client)
         prepared(client)
+        keys = keyStore(database(client, ownClock), tableNames.registry, { clock: ownClock, ids, origin })
+        known = knownKeys(keys, ownClock)
       },
     })
     const wakeUps = profile.isAlone
@@ -176,7 +203,13 @@ export async function newWorld({ seed, profile, history, endpoint, sabotage }: W
       await wakeUps.wake(...wanted)
       if (isArmed) await life.pass('after a wake-up')
     }
-    return { services, worker: createWorker(services, { wake }, sites.poster(life)), skew, life }
+    return {
+      services,
+      keys: keys ?? noProcess(),
+      worker: createWorker(services, { wake }, sites.poster(life)),
+      skew,
+      life,
+    }
   }
 
   const isUnlucky = () => isArmed && course().random() * 1_000 < profile.luck
@@ -266,6 +299,7 @@ export async function newWorld({ seed, profile, history, endpoint, sabotage }: W
 
   const sites = web(clock, history, () => isArmed)
   const eyes = prepared(connect({ endpoint: endpoint ?? NOWHERE, attemptTimeout: 20_000 }))
+  const onlooker = keyStore(database(eyes, clock), tableNames.registry, { clock, ids: idsOf(), origin })
   await createTables(eyes, tableNames)
   for (let slot = 0; slot < profile.processes; slot++) slots.push(launch(slot))
   void castNets()
@@ -290,11 +324,30 @@ export async function newWorld({ seed, profile, history, endpoint, sabotage }: W
         if (!answered.signal.aborted && profile.isAlone) left.abort('left')
         return undefined
       })
-      const call = follow(own, () => ask(services, parameters, { signal: left.signal }))
+      const call = follow(own, () => ask(services, parameters, { signal: left.signal, secretKey: secretOf(op) }))
       const answer = await Promise.race([call, life.hasDied, leave]).finally(() => answered.abort('answered'))
       if (life.isDead()) faults.push('the process died')
       if (isLeaving || (answer === undefined && !life.isDead())) faults.push('the client left')
       return { answer: isLeaving ? undefined : answer, skew, faults }
+    },
+
+    async rotate(op) {
+      if (clock.now() - rotatedAt < ROTATE_EVERY) return
+      rotatedAt = clock.now()
+      const { keys, skew, life } = await (slots[op.process % slots.length] ?? noProcess())
+      const fresh = `secret-${op.id}`
+      const rotate = async () => {
+        const present = (await keys.read(key.secretId)) ?? (await keys.seed())
+        if (present) await keys.rotate(present, fresh, clock.now() + skew + BOTH_GOOD_FOR)
+      }
+      const rotation = follow({ name: 'rotate', random: randomOf(seed, 'op', op.id), faults: [] }, rotate)
+      await Promise.race([rotation, life.hasDied]).catch(() => undefined)
+      // What became of it is seen once nothing can be on its way any more, by somebody to whom nothing happens.
+      await clock.sleep(KNOWN_AFTER)
+      const [newest] = (await onlooker.open(key.secretId))?.secrets ?? []
+      if (newest?.secretKey !== fresh) return
+      formerSecrets.push({ secretKey: secret, endedBy: rotatedAt + BOTH_GOOD_FOR + KNOWN_AFTER })
+      secret = fresh
     },
 
     async kill(process) {

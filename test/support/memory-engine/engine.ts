@@ -14,7 +14,16 @@ import type {
 } from '@aws-sdk/client-dynamodb'
 import type { Client } from '../service.ts'
 import { cancelled, invalid, noSuchTable, refused, tableExists } from './exceptions.ts'
-import { checkBindings, holds, readCondition, readUpdate, updated, type Bindings, type Item } from './expressions.ts'
+import {
+  attributeName,
+  checkBindings,
+  holds,
+  readCondition,
+  readUpdate,
+  updated,
+  type Bindings,
+  type Item,
+} from './expressions.ts'
 import { pageOf, projected, rangeOf, type Page } from './reading.ts'
 import { memoryTable, type MemoryTable } from './table.ts'
 import { sizeOfItem } from './values.ts'
@@ -115,7 +124,7 @@ export function memoryEngine({ now, staleness = () => 0 }: MemoryEngineOptions):
     const { isMet, before, after, units, write } = planOf(input)
     if (!isMet) throw refused(input.ReturnValuesOnConditionCheckFailure === 'ALL_OLD' ? before : undefined)
     write()
-    const returned = input.ReturnValues === 'ALL_OLD' ? before : input.ReturnValues === 'ALL_NEW' ? after : undefined
+    const returned = returnedOf(input, before, after)
     return { ...(returned ? { Attributes: { ...returned } } : {}), ...consumed(input.TableName, units) }
   }
 
@@ -264,6 +273,16 @@ interface Plan {
   readonly after?: Item | undefined
   readonly units: number
   write(): void
+}
+
+/** What a write is to tell of its item. */
+function returnedOf(input: WriteInput, before: Item | undefined, after: Item | undefined): Item | undefined {
+  if (input.ReturnValues === 'ALL_OLD') return before
+  if (input.ReturnValues === 'ALL_NEW') return after
+  if (input.ReturnValues !== 'UPDATED_NEW' || !after) return undefined
+  const names = readUpdate(input.UpdateExpression ?? '').map(({ name }) => attributeName(name, bindingsOf(input)))
+  const changed = names.flatMap((name) => (after[name] ? [[name, after[name]]] : []))
+  return changed.length > 0 ? Object.fromEntries(changed) : undefined
 }
 
 function reasonOf({ isMet, before }: Plan, input: WriteInput | undefined): CancellationReason {

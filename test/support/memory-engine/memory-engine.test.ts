@@ -106,6 +106,7 @@ const updateBy = <What extends object>(change: fc.Arbitrary<What>) =>
     .tuple(key, maybe, change, returned)
     .map(([Key, when, what, how]) => ({ TableName, Key, ...together(when, what), ...how }))
 const update = updateBy(change)
+const told = (['ALL_OLD', 'ALL_NEW', 'UPDATED_NEW'] as const).map((ReturnValues) => ({ ReturnValues }))
 const remove = fc.tuple(key, maybe, returned).map(([Key, when, how]) => ({ TableName, Key, ...when, ...how }))
 const range = fc.oneof(
   fc.constant({ KeyConditionExpression: 'pk = :pk', more: {} }),
@@ -163,7 +164,12 @@ const written = fc
 
 const call = fc.oneof(
   called('PutItem', put),
-  called('UpdateItem', updateBy(fc.oneof(change, subtraction))),
+  called(
+    'UpdateItem',
+    fc
+      .tuple(updateBy(fc.oneof(change, subtraction)), fc.constantFrom({}, ...told))
+      .map(([input, values]) => ({ ...input, ...values })),
+  ),
   called('DeleteItem', remove),
   called('Query', query),
   called('GetItem', fc.record({ TableName: fc.constant(TableName), Key: key, ConsistentRead: fc.boolean() })),

@@ -17,8 +17,26 @@ export function judge(history: History): Verdict {
   const { violations, tally } = judgeTexts(ledger)
   return {
     tally,
-    violations: [...violations, ...judgeQueues(ledger), ...judgePushes(ledger, tally), ...checkFailures(history)],
+    violations: [
+      ...violations,
+      ...judgeQueues(ledger),
+      ...judgePushes(ledger, tally),
+      ...checkKeys(history),
+      ...checkFailures(history),
+    ],
   }
+}
+
+/** A signature is not what it should be (406/5903). */
+const NOT_AUTHENTIC = 4_100
+
+function checkKeys({ calls }: History): readonly Violation[] {
+  return calls.flatMap(({ op, code, outcome }): Violation[] => {
+    if (outcome === 'unknown') return []
+    const isRefused = code === NOT_AUTHENTIC
+    if (op.kind === 'intrude') return isRefused ? [] : [{ row: 'admitted', what: `answered by ${code}`, ops: [op.id] }]
+    return isRefused ? [{ row: 'shut out', what: op.kind, ops: [op.id] }] : []
+  })
 }
 
 /** Without a fault everything is answered, and not by a failure of the server. */

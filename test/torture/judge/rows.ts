@@ -15,6 +15,8 @@ export const rows = {
   gaps: 'retried earlier or later than its policy says',
   unsettled: 'counted at the end, when nothing was there',
   unexplained: 'there twice without any fault',
+  admitted: 'answered although its secret was not good any more, or never was',
+  'shut out': 'refused although its secret was good',
   failed: 'answered by a failure of the server, or not at all, without any fault',
 } as const
 export type Row = keyof typeof rows

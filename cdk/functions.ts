@@ -55,12 +55,12 @@ export const functionKinds = {
     ...once,
   },
   releaseDelayed: {
-    description: 'Publishes what has waited for its delay',
+    description: 'Publishes what has waited for its delay, and moves what has died of age to its dead-letter queue',
     file: 'functions/scheduled/release-delayed.ts',
     timeout: Duration.minutes(15),
     asks: {
       registry: ['GetItem', 'BatchGetItem', 'Query', 'UpdateItem', 'DeleteItem'],
-      messages: ['Query', 'PutItem', 'BatchWriteItem'],
+      messages: ['Query', 'PutItem', 'BatchWriteItem', 'UpdateItem', 'DeleteItem'],
       deliveries: ['Query', 'PutItem', 'BatchWriteItem', 'UpdateItem', 'DeleteItem'],
       bodies: ['BatchGetItem', 'BatchWriteItem'],
     },

@@ -6,6 +6,7 @@ import { handler as batchDeleteMessage } from './actions/batch-delete-message.ts
 import { handler as batchPublishMessage } from './actions/batch-publish-message.ts'
 import { handler as batchReceiveMessage } from './actions/batch-receive-message.ts'
 import { handler as batchSendMessage } from './actions/batch-send-message.ts'
+import { handler as clearQueue } from './actions/clear-queue.ts'
 import { handler as clearSubscriptionFilterTags } from './actions/clear-subscription-filter-tags.ts'
 import { handler as createQueue } from './actions/create-queue.ts'
 import { handler as createTopic } from './actions/create-topic.ts'
@@ -22,11 +23,13 @@ import { handler as publishMessage } from './actions/publish-message.ts'
 import { handler as queryQueueRoute } from './actions/query-queue-route.ts'
 import { handler as queryTopicRoute } from './actions/query-topic-route.ts'
 import { handler as receiveMessage } from './actions/receive-message.ts'
+import { handler as rewindQueue } from './actions/rewind-queue.ts'
 import { handler as sendMessage } from './actions/send-message.ts'
 import { handler as setQueueAttributes } from './actions/set-queue-attributes.ts'
 import { handler as setSubscriptionAttributes } from './actions/set-subscription-attributes.ts'
 import { handler as setTopicAttributes } from './actions/set-topic-attributes.ts'
 import { handler as subscribe } from './actions/subscribe.ts'
+import { handler as unbindDeadLetter } from './actions/unbind-dead-letter.ts'
 import { handler as unsubscribe } from './actions/unsubscribe.ts'
 import { cmqHandler, type CmqHandler } from './cmq-handler.ts'
 
@@ -37,6 +40,7 @@ const actions = new Map(
     BatchPublishMessage: batchPublishMessage,
     BatchReceiveMessage: batchReceiveMessage,
     BatchSendMessage: batchSendMessage,
+    ClearQueue: clearQueue,
     ClearSubscriptionFilterTags: clearSubscriptionFilterTags,
     CreateQueue: createQueue,
     CreateTopic: createTopic,
@@ -53,11 +57,13 @@ const actions = new Map(
     QueryQueueRoute: queryQueueRoute,
     QueryTopicRoute: queryTopicRoute,
     ReceiveMessage: receiveMessage,
+    RewindQueue: rewindQueue,
     SendMessage: sendMessage,
     SetQueueAttributes: setQueueAttributes,
     SetSubscriptionAttributes: setSubscriptionAttributes,
     SetTopicAttributes: setTopicAttributes,
     Subscribe: subscribe,
+    UnbindDeadLetter: unbindDeadLetter,
     Unsubscribe: unsubscribe,
   }).map(([name, handler]) => [name.toLowerCase(), handler]),
 )

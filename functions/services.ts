@@ -4,6 +4,8 @@ import { originOf, type Origin } from '../lib/first-pair.ts'
 import { runVariables, tableVariables } from '../lib/names.ts'
 import { targets, type Targets } from '../lib/push/addresses.ts'
 import { lambdaStart, type Start } from '../lib/starts.ts'
+import { aging, type Aging } from '../lib/store/aging.ts'
+import { archives } from '../lib/store/archives.ts'
 import { newBeside, type Beside } from '../lib/store/beside.ts'
 import { newBell, type Bell } from '../lib/store/bell.ts'
 import { bodies, type Bodies } from '../lib/store/bodies.ts'
@@ -36,6 +38,7 @@ export interface Services {
   readonly deliveries: Deliveries
   readonly fanOut: FanOut
   readonly workList: WorkList
+  readonly aging: Aging
   readonly bodies: Bodies
   readonly depth: Depth
   readonly rates: Rates
@@ -91,6 +94,7 @@ export function createServices({
   const messageLane = lane(db, tableNames.messages, clock)
   const messageStore = messages({
     lane: messageLane,
+    archives: archives(db, tableNames.messages, clock, ids),
     bodies: bodyStore,
     queues: queueStore,
     ...common,
@@ -117,6 +121,7 @@ export function createServices({
     subscriptions: subscriptions(db, registry, clock, { isAlone }),
     deliveries: deliveryStore,
     workList: list,
+    aging: aging(db, registry, clock),
     bodies: bodyStore,
     depth: depths,
     rates: rates(tallyStore, clock, settings.maxRate),

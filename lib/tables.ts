@@ -5,7 +5,7 @@
 export const tables = {
   /** What changes seldom and is looked up by name: queues, topics, subscriptions, keys; and the marks of who works on which deliveries. */
   registry: { holds: 'queues, topics and subscriptions', pointInTimeRecovery: true },
-  /** Messages in the order in which they may be received, and the `look` mark of each shard. Restoring them would bring back what was deleted. */
+  /** Messages in the order in which they may be received, the `look` mark of each shard, and what can be rewound. Restoring them would bring back what was deleted. */
   messages: { holds: 'messages', pointInTimeRecovery: false },
   /** Messages on their way to subscriptions, and publications that wait for their delay. */
   deliveries: { holds: 'deliveries', pointInTimeRecovery: false },

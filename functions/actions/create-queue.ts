@@ -1,27 +1,49 @@
 import * as v from 'valibot'
+import { deadLetterQueueOf, policyAfter } from '../../lib/domain/dead-letter-policy.ts'
 import { CmqError } from '../../lib/domain/errors.ts'
 import { canonicalName } from '../../lib/domain/name.ts'
 import { newQueue, queueLimits, withDefaults } from '../../lib/domain/queue.ts'
 import { queueName } from '../../lib/protocol/params.ts'
-import { queueAttributes } from '../../lib/protocol/queue-params.ts'
+import { deadLetterSettings, queueAttributes } from '../../lib/protocol/queue-params.ts'
+import { changed } from '../changed.ts'
 import { cmqHandler } from '../cmq-handler.ts'
 
-/** Creates a queue. One that exists is refused, whatever its attributes (406/5832). `shards` is an extension. */
+/**
+ * Creates a queue. One that exists is refused, whatever its attributes (406/5832). `shards` and a dead-letter queue are
+ * extensions.
+ */
 export const handler = cmqHandler({
-  params: v.object({ queueName, ...queueAttributes }),
+  params: v.object({ queueName, ...queueAttributes, ...deadLetterSettings }),
 
   async run(
-    { queueName: name, shards = queueLimits.shards.default, ...changes },
+    {
+      queueName: name,
+      shards = queueLimits.shards.default,
+      deadLetterQueueName,
+      policy,
+      maxReceiveCount,
+      maxTimeToLive,
+      ...changes
+    },
     { account, queues, settings, ids, now },
   ) {
     const attributes = withDefaults(changes)
-    const others = await queues.list(account)
-    if (others.some((other) => canonicalName(other.name) === canonicalName(name))) throw new CmqError('queueExists')
-    if (others.length >= settings.maxQueues) throw new CmqError('tooManyQueues')
+    const bound = { deadLetterQueueName, policy, maxReceiveCount, maxTimeToLive }
+    const deadLetterPolicy = policyAfter(undefined, bound, attributes.msgRetentionSeconds, now())
     const id = ids.resourceId('queue')
-    const named = { account, name, id, laneId: ids.resourceId('lane', 16), changeId: id }
-    const isNew = await queues.create(newQueue(named, attributes, shards, now()))
-    if (!isNew) throw new CmqError('queueExists')
+    const named = { account, name, id, laneId: ids.resourceId('lane', 16) }
+    await changed(
+      () => queues.list(account),
+      (others) => {
+        if (others.some((other) => canonicalName(other.name) === canonicalName(name))) throw new CmqError('queueExists')
+        if (others.length >= settings.maxQueues) throw new CmqError('tooManyQueues')
+        return deadLetterPolicy && deadLetterQueueOf(name, deadLetterPolicy, others)
+      },
+      (_others, deadLetterQueue) => {
+        const queue = newQueue({ ...named, changeId: ids.leaseId() }, attributes, shards, now())
+        return queues.create({ ...queue, ...(deadLetterPolicy && { deadLetterPolicy }) }, deadLetterQueue)
+      },
+    )
     return { queueId: id }
   },
 })

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { settingsOf } from '../../lib/domain/dead-letter-policy.ts'
 import { inSeconds } from '../../lib/domain/time.ts'
 import { queueName } from '../../lib/protocol/params.ts'
 import { cmqHandler } from '../cmq-handler.ts'
@@ -9,7 +10,8 @@ export const handler = cmqHandler({
 
   async run({ queueName: name }, { account, queues, messages, now }) {
     const queue = await queues.get(account, name)
-    const { active, inactive, delayed, oldestSentAt } = await messages.count(queue)
+    const sources = await queues.sources(queue)
+    const { active, inactive, delayed, rewindable, oldestSentAt } = await messages.count(queue)
     return {
       ...queue.attributes,
       createTime: inSeconds(queue.createdAt),
@@ -18,12 +20,16 @@ export const handler = cmqHandler({
       inactiveMsgNum: inactive,
       delayMsgNum: delayed,
       // The document's spelling and the other one: SDKs read either.
-      rewindMsgNum: 0,
-      rewindmsgNum: 0,
+      rewindMsgNum: rewindable,
+      rewindmsgNum: rewindable,
       minMsgTime: inSeconds(oldestSentAt ?? now()),
       queueId: queue.id,
       queueName: queue.name,
       shards: queue.writeShards,
+      ...(queue.deadLetterPolicy && settingsOf(queue.deadLetterPolicy)),
+      ...(sources.length > 0 && {
+        deadLetterSource: sources.map(({ id, name }) => ({ queueId: id, queueName: name })),
+      }),
     }
   },
 })

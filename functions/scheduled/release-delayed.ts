@@ -6,21 +6,27 @@ import type { Topic } from '../../lib/domain/topic.ts'
 import { windowLimits } from '../../lib/domain/window.ts'
 import type { Attempt, Duty } from '../../lib/push/duty.ts'
 import type { Work } from '../../lib/store/work.ts'
+import { buryAged } from '../bury-aged.ts'
 import { logger } from '../logger.ts'
 import { runHandler } from '../run-handler.ts'
 import { deployedWorker, type Worker } from '../worker.ts'
 
 /**
  * Publishes what has waited for its delay, of the topic that is named; by its schedule of all topics where something was
- * left behind. Who gets a message is decided now, by the subscriptions that there are.
+ * left behind. Who gets a message is decided now, by the subscriptions that there are. By its schedule it also moves what
+ * has died of age to the dead-letter queues, since nobody may be receiving it.
  */
 export const handler = runHandler('release-delayed', deployedWorker, async ({ work }, worker, bounds) => {
+  const burying = work ? Promise.resolve(0) : buryAged(worker, bounds.endBy, bounds.signal)
+  // It is waited for below, where a failure is told.
+  burying.catch(() => undefined)
   const works = work ? [work] : await leftBehind(worker)
   const runs = await Promise.allSettled(works.map((work) => worker.run(work, () => releaseDuty(work, worker), bounds)))
+  const buried = await burying
   const failed = runs.find((run) => run.status === 'rejected')
   if (failed) throw failed.reason
   const released = runs.reduce((sum, run) => sum + (run.status === 'fulfilled' ? run.value.delivered : 0), 0)
-  return { topics: works.length, released }
+  return { topics: works.length, released, buried }
 })
 
 async function leftBehind({ workList, deliveries, clock }: Worker): Promise<readonly Work[]> {

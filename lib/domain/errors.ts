@@ -29,6 +29,12 @@ export const failures = {
   ],
   tooManyQueues: [4450, 10220, 'number of queues has reached the limit'],
   rewindBeyondRetention: [4000, 10700, 'rewindSeconds cannot be greater than msgRetentionSeconds'],
+  // CMQ's documents have no codes for these rules; this one has the sense, and the reason is ours.
+  deadLetterQueueInUse: [4000, 10110, 'request parameters error: the queue is the dead letter queue of others'],
+  deadLettersChained: [4000, 10110, 'request parameters error: a dead letter queue cannot have a dead letter queue'],
+  tooManyDeadLetterSources: [4000, 10110, 'request parameters error: a dead letter queue serves 6 queues at most'],
+  notRewindable: [6050, 10670, 'your queue cannot be rewinded'],
+  rewindTimeWrong: [4000, 10680, 'invalid rewind time, you can get the vaild range of that via GetQueueAttributes'],
   bodyEmpty: [4000, 10120, "message body can't be empty"],
   bodyTooLarge: [4400, 10230, 'exceed maximum message size'],
   batchTooLarge: [4470, 10300, 'total message size exceed 1MB'],

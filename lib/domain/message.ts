@@ -32,7 +32,20 @@ export interface Message {
   readonly leaseUntil: Instant
   readonly receiveCount: number
   readonly firstReceivedAt?: Instant
+  /** Whether it was deleted once, and a rewind brought it back. */
+  readonly isRewound?: true
   readonly body: Body
+  /** Of a dead letter alone. */
+  readonly origin?: Origin
+}
+
+/** Where a dead letter came from, and by which policy. When is the time at which it was sent to where it lies. */
+export interface Origin {
+  readonly queueName: string
+  readonly policy: 0 | 1
+  /** When it was sent to that queue, and how often it was received from it. */
+  readonly sentAt: Instant
+  readonly receiveCount: number
 }
 
 /** A message that has been received at least once. */
@@ -77,6 +90,15 @@ export const lease = (message: Message, visibilityTimeout: Seconds, leaseId: str
   receiveCount: message.receiveCount + 1,
   firstReceivedAt: message.firstReceivedAt ?? now,
 })
+
+/** A deleted message that a rewind brings back: it takes a place at the present end of its lane, and its counts begin anew. */
+export const revived = (
+  { firstReceivedAt: _, ...message }: Message,
+  visibilityTimeout: Seconds,
+  leaseId: string,
+  now: Instant,
+): LeasedMessage =>
+  lease({ ...message, visibleAt: now, receiveCount: 0, isRewound: true }, visibilityTimeout, leaseId, now)
 
 /** Undoes a lease whose message will not be answered: ready again, counts as before, under a lease id nobody has seen. */
 export function givenBack({ firstReceivedAt, ...leased }: LeasedMessage, leaseId: string): Message {

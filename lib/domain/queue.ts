@@ -1,6 +1,8 @@
+import { policyAfter, type DeadLetterPolicy, type DeadLetterSettings } from './dead-letter-policy.ts'
 import { CmqError } from './errors.ts'
 import type { Counted } from './level.ts'
-import { after, type Instant, type Seconds } from './time.ts'
+import { emptyArchive, narrowed, type Archive } from './rewind.ts'
+import { after, SETTLES, type Instant, type Seconds } from './time.ts'
 
 /** What CreateQueue and SetQueueAttributes set (406/5832, 406/5835). */
 export interface QueueAttributes {
@@ -37,6 +39,11 @@ export interface Queue {
   readonly formerRetention?: FormerRetention
   /** How many messages there were when somebody last counted for the sake of its limits. */
   readonly counted?: Counted
+  /** When its messages go to which dead-letter queue. */
+  readonly deadLetterPolicy?: DeadLetterPolicy
+  /** Whether it has ever been bound as a dead-letter queue: only then others have to be asked whether it still is. */
+  readonly isDeadLetterQueue?: boolean
+  readonly archive: Archive
 }
 
 /** A retention that was in force until a change, and until when messages may have it. */
@@ -69,23 +76,63 @@ export function withDefaults(given: Given<QueueAttributes>): QueueAttributes {
 /** What SetQueueAttributes makes of a queue: the attributes that are given, and what follows from them (406/5835). */
 export function changeOf(
   queue: Queue,
-  { shards, ...given }: Given<QueueAttributes & { shards: number }>,
+  {
+    shards,
+    deadLetterQueueName,
+    policy,
+    maxReceiveCount,
+    maxTimeToLive,
+    ...given
+  }: Given<QueueAttributes & { shards: number } & DeadLetterSettings>,
   now: Instant,
 ): QueueChange {
   const attributes = { ...queue.attributes, ...defined(given) }
   checkRewind(attributes)
+  const settings = { deadLetterQueueName, policy, maxReceiveCount, maxTimeToLive }
+  const deadLetterPolicy = policyAfter(queue.deadLetterPolicy, settings, attributes.msgRetentionSeconds, now)
   const formerRetention = retentionBefore(queue, attributes.msgRetentionSeconds, now)
+  const archive = narrowed(queue.archive, queue.attributes.rewindSeconds, attributes.rewindSeconds, now)
   return {
     ...attributes,
     modifiedAt: now,
     ...(formerRetention && { formerRetention }),
+    ...(archive && { archive }),
     ...(shards !== undefined && reshaped(queue, shards, now)),
+    ...(deadLetterPolicy !== queue.deadLetterPolicy && { deadLetterPolicy }),
   }
 }
 
+/** What UnbindDeadLetter makes of a queue: its messages stay in it, however often they are received. */
+export const unbound = (now: Instant): QueueChange => ({ deadLetterPolicy: undefined, modifiedAt: now })
+
 /** What a change writes of a queue. */
 export type QueueChange = Partial<QueueAttributes> &
-  Partial<Pick<Queue, 'modifiedAt' | 'writeShards' | 'readShards' | 'shrunkAt' | 'formerRetention'>>
+  Partial<
+    Pick<
+      Queue,
+      | 'laneId'
+      | 'modifiedAt'
+      | 'writeShards'
+      | 'readShards'
+      | 'shrunkAt'
+      | 'formerRetention'
+      | 'archive'
+      | 'isDeadLetterQueue'
+    >
+  > & {
+    /** There, and undefined: the queue is unbound. */
+    readonly deadLetterPolicy?: DeadLetterPolicy | undefined
+  }
+
+/**
+ * What clearing makes of a queue: another lane, and with it another archive, so that nothing is left of its messages, in
+ * whatever state. The count goes on, since nothing is to be archived under an earlier one.
+ */
+export const cleared = ({ archive, writeShards }: Queue, laneId: string): QueueChange => ({
+  laneId,
+  readShards: writeShards,
+  archive: { ...archive, rewinds: [] },
+})
 
 function checkRewind({ rewindSeconds, msgRetentionSeconds }: QueueAttributes): void {
   if (rewindSeconds > msgRetentionSeconds) throw new CmqError('rewindBeyondRetention')
@@ -115,7 +162,15 @@ export const newQueue = (
   attributes: QueueAttributes,
   shards: number,
   now: Instant,
-): Queue => ({ ...named, attributes, createdAt: now, modifiedAt: now, writeShards: shards, readShards: shards })
+): Queue => ({
+  ...named,
+  attributes,
+  createdAt: now,
+  modifiedAt: now,
+  writeShards: shards,
+  readShards: shards,
+  archive: emptyArchive,
+})
 
 /** The longest life that a message of this queue may have at `now`: nothing sent earlier than that is still alive. */
 export function longestRetention(queue: Queue, now: Instant): Seconds {
@@ -152,9 +207,6 @@ export function reshaped(
     ...(shrinks ? { shrunkAt: now } : queue.shrunkAt === undefined ? {} : { shrunkAt: queue.shrunkAt }),
   }
 }
-
-/** How long after a change no sender can still know the queue as it was. */
-const SETTLES: Seconds = 30
 
 /** Whether the shards above `writeShards` may be given up as soon as they are found empty. */
 export const mayRetireShards = (queue: Queue, now: Instant): boolean =>

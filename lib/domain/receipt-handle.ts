@@ -1,5 +1,6 @@
 import { CmqError } from './errors.ts'
 import type { LeasedMessage } from './message.ts'
+import type { Queue } from './queue.ts'
 import type { Instant } from './time.ts'
 
 /**
@@ -14,23 +15,39 @@ export interface ReceiptHandle {
   readonly leaseId: string
   /** The end of its lease, or of its retention where that comes first. */
   readonly validUntil: Instant
+  /** The count of the queue's archive that its receiver knew: what is deleted by it is archived under no lower one. */
+  readonly archiveCount: number
 }
 
 /** The handle that this lease of the message gives. */
-export const receiptHandleOf = (message: LeasedMessage, laneId: string, shard: number): ReceiptHandle => ({
+export const receiptHandleOf = (
+  message: LeasedMessage,
+  { laneId, archive }: Pick<Queue, 'laneId' | 'archive'>,
+  shard: number,
+): ReceiptHandle => ({
   laneId,
   shard,
   visibleAt: message.visibleAt,
   messageId: message.id,
   leaseId: message.leaseId,
   validUntil: Math.min(message.leaseUntil, message.endsAt),
+  archiveCount: archive.count,
 })
 
 /** The handle as text, at most 256 characters. */
 export const writeReceiptHandle = (handle: ReceiptHandle): string =>
-  [handle.laneId, handle.shard, handle.visibleAt, handle.messageId, handle.leaseId, handle.validUntil].join(':')
+  [
+    handle.laneId,
+    handle.shard,
+    handle.visibleAt,
+    handle.messageId,
+    handle.leaseId,
+    handle.validUntil,
+    ...(handle.archiveCount > 0 ? [handle.archiveCount] : []),
+  ].join(':')
 
-const FORM = /^(lane-[0-9a-z]{1,32}):(\d{1,4}):(\d{1,15}):([0-9a-f]{32}):([\w-]{1,64}):(\d{1,15})$/
+/** The count is left out where it is 0, as it was in handles from before there were archives. */
+const FORM = /^(lane-[0-9a-z]{1,32}):(\d{1,4}):(\d{1,15}):([0-9a-f]{32}):([\w-]{1,64}):(\d{1,15})(?::(\d{1,10}))?$/
 
 /** What handles of CMQ are made of: plain numbers once, these characters today. */
 const ALPHABET = /^[\w%#:-]+$/
@@ -40,7 +57,7 @@ const ALPHABET = /^[\w%#:-]+$/
  * `receiptHandleUnreadable` for what never was a handle. Whether its lease still holds is another question.
  */
 export function parseReceiptHandle(text: string): ReceiptHandle {
-  const [, laneId, shard, visibleAt, messageId, leaseId, validUntil] = FORM.exec(text) ?? []
+  const [, laneId, shard, visibleAt, messageId, leaseId, validUntil, archiveCount = 0] = FORM.exec(text) ?? []
   if (laneId === undefined || messageId === undefined || leaseId === undefined)
     throw new CmqError(ALPHABET.test(text) ? 'receiptHandleInvalid' : 'receiptHandleUnreadable')
   return {
@@ -50,5 +67,6 @@ export function parseReceiptHandle(text: string): ReceiptHandle {
     messageId,
     leaseId,
     validUntil: Number(validUntil),
+    archiveCount: Number(archiveCount),
   }
 }

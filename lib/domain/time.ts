@@ -18,5 +18,8 @@ export const after = (instant: Instant, seconds: Seconds): Instant => instant + 
 export const isWithin = (then: Instant, now: Instant, milliseconds: number): boolean =>
   now >= then && now - then < milliseconds
 
+/** How long after a change no process can still act on what was before it. */
+export const SETTLES: Seconds = 30
+
 /** As CMQ's answers and DynamoDB's TTL say it: whole epoch seconds. */
 export const inSeconds = (instant: Instant): number => Math.floor(instant / 1000)

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
+import { deadLetterLimits } from '../domain/dead-letter-policy.ts'
 import { queueLimits } from '../domain/queue.ts'
-import { integer } from './params.ts'
+import { integer, queueName } from './params.ts'
 
 const within = ({ min, max }: { readonly min: number; readonly max: number }) => v.optional(integer(min, max))
 
@@ -13,6 +14,14 @@ export const queueAttributes = {
   msgRetentionSeconds: within(queueLimits.msgRetentionSeconds),
   rewindSeconds: within(queueLimits.rewindSeconds),
   shards: within(queueLimits.shards),
+}
+
+/** What binds a queue to a dead-letter queue: parameters of API 3.0, by an extension set with the attributes. */
+export const deadLetterSettings = {
+  deadLetterQueueName: v.optional(queueName),
+  policy: within(deadLetterLimits.policy),
+  maxReceiveCount: within(deadLetterLimits.maxReceiveCount),
+  maxTimeToLive: within(deadLetterLimits.maxTimeToLive),
 }
 
 /** How long a receive waits: the queue's own time when absent. Clients send more than the 30 s that count (406/5839). */

@@ -9,8 +9,11 @@ import { INLINE_BYTES } from './message-item.ts'
  * chunk. Each is written once, before the message that points to it, and only TTL removes it, free of charge.
  */
 export interface Bodies {
-  /** Stores what does not fit its message's item, to live a day longer than `endsAt`. Returns what the items hold. */
-  store(texts: readonly string[], endsAt: Instant): Promise<readonly Body[]>
+  /**
+   * Stores what does not fit its message's item, to live a day longer than `endsAt`. Returns what the items hold: up to
+   * `inlineBytes` each, where an item has room for no more.
+   */
+  store(texts: readonly string[], endsAt: Instant, inlineBytes?: number): Promise<readonly Body[]>
   /** The texts of these bodies in order; undefined where a chunk is missing. */
   load(bodies: readonly Body[]): Promise<readonly (string | undefined)[]>
 }
@@ -47,11 +50,11 @@ export function bodies(db: Database, table: string, clock: Clock, newBodyId: () 
   }
 
   return {
-    async store(texts, endsAt) {
+    async store(texts, endsAt, inlineBytes = INLINE_BYTES) {
       const items: Item[] = []
       const stored = texts.map((text): Body => {
         const bytes = Buffer.from(text)
-        if (bytes.byteLength <= INLINE_BYTES) return { text }
+        if (bytes.byteLength <= inlineBytes) return { text }
         const bodyId = newBodyId()
         const chunks = Math.ceil(bytes.byteLength / CHUNK_BYTES)
         for (let chunk = 0; chunk < chunks; chunk++) {

@@ -4,7 +4,6 @@ import { estimate } from './estimate.ts'
 import type { Lane } from './lane.ts'
 import { NONE, sum, tally, total, type MessageCounts } from './message-counts.ts'
 import { keyAt, LAST_KEY, partitionOf } from './message-item.ts'
-import type { Messages } from './messages.ts'
 import { oldestAlive } from './receive.ts'
 
 /** What a count may cost. */
@@ -18,23 +17,27 @@ export interface CountOptions {
 }
 
 /** A sample of so many messages that came at random has a standard error of half a hundredth. */
-const DEFAULTS = { most: 2_000, sampled: 40_000, kept: 3_000 }
+export const SAMPLED = 40_000
+const DEFAULTS = { most: 2_000, sampled: SAMPLED, kept: 3_000 }
 const MOST_A_SHARD = 1_000
 
 /** When a count is over, in milliseconds, whatever it has seen by then: within a second it has to be answered. */
-const COUNTING_TIME = 750
+export const COUNTING_TIME = 750
 
 /** Of that, so much is for counting one by one. */
-const COUNTING = 0.25
+export const COUNTING = 0.25
 
 /** A count that read more messages than this is kept for a while. */
 const CHEAP = 1_000
+
+/** Counts the messages that lie in the lane of a queue. */
+export type LaneCounter = (queue: Queue) => Promise<MessageCounts>
 
 /** Counts the first messages one by one, and estimates the rest. */
 export function counter(
   { lane, clock }: { readonly lane: Pick<Lane, 'survey'>; readonly clock: Clock },
   { most = DEFAULTS.most, sampled = DEFAULTS.sampled, kept: keptFor = DEFAULTS.kept }: CountOptions = {},
-): Messages['count'] {
+): LaneCounter {
   const kept = new Map<string, { until: Instant; counts: MessageCounts }>()
 
   return async (queue) => {

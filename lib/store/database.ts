@@ -3,10 +3,13 @@ import {
   BatchWriteItemCommand,
   ConditionalCheckFailedException,
   DynamoDBClient,
+  QueryCommand,
+  TransactionCanceledException,
   type AttributeValue,
   type ConsumedCapacity,
   type DynamoDBClientResolvedConfig,
   type DynamoDBServiceException,
+  type QueryCommandInput,
   type ServiceInputTypes,
   type ServiceOutputTypes,
   type WriteRequest,
@@ -62,7 +65,12 @@ const THROTTLES = new Set([
   'RequestLimitExceeded',
   'ThrottlingException',
   'TransactionInProgressException',
+  // A plain write met a transaction of another on the same item.
+  'TransactionConflictException',
 ])
+
+/** Reasons for which a transaction is cancelled that say nothing of its conditions, and the reason of those that held. */
+const PASSING = new Set(['None', 'TransactionConflict', 'ProvisionedThroughputExceeded', 'ThrottlingError'])
 const READS = new Set(['GetItemCommand', 'BatchGetItemCommand', 'QueryCommand', 'ScanCommand'])
 
 /** Which DynamoDB, and how long to wait for it. */
@@ -106,14 +114,21 @@ function meter(client: DynamoDBClient): void {
         noteUnits(unitsOf(result.output as { ConsumedCapacity?: ConsumedCapacity | ConsumedCapacity[] }))
         return result
       } catch (error) {
-        // A refused condition costs a write unit, but its answer does not say so.
-        noteUnits(error instanceof ConditionalCheckFailedException ? 1 : 0)
+        noteUnits(unitsOfRefusal(error))
         throw error
       }
     },
     { step: 'initialize', name: 'meter' },
   )
 }
+
+/** A refused condition costs a write unit, in a transaction each item one, but no answer says so. */
+const unitsOfRefusal = (error: unknown): number =>
+  error instanceof ConditionalCheckFailedException
+    ? 1
+    : error instanceof TransactionCanceledException
+      ? (error.CancellationReasons?.length ?? 0)
+      : 0
 
 const unitsOf = ({ ConsumedCapacity }: { ConsumedCapacity?: ConsumedCapacity | ConsumedCapacity[] }): number =>
   [ConsumedCapacity ?? []].flat().reduce((sum, { CapacityUnits = 0 }) => sum + CapacityUnits, 0)
@@ -145,10 +160,20 @@ export function database(client: DynamoDBClient, clock: Clock): Database {
 
 function fail(error: unknown): never {
   if (error instanceof ConditionalCheckFailedException) throw new Refused(error.Item)
+  if (error instanceof TransactionCanceledException) cancelled(error)
   const { name, message, $metadata } = error as Partial<DynamoDBServiceException>
   if (THROTTLES.has(name ?? '')) throw new Throttled(message, { cause: error })
   const status = $metadata?.httpStatusCode
   if (status === undefined || status >= 500) throw new Uncertain(`no answer: ${message}`, { cause: error })
+  throw error
+}
+
+/** A transaction took place in no part: because a condition did not hold, or because others were at its items. */
+function cancelled(error: TransactionCanceledException): never {
+  const reasons = error.CancellationReasons ?? []
+  const refusal = reasons.find(({ Code }) => Code === 'ConditionalCheckFailed')
+  if (refusal) throw new Refused(refusal.Item)
+  if (reasons.every(({ Code }) => PASSING.has(Code ?? ''))) throw new Throttled(error.message, { cause: error })
   throw error
 }
 
@@ -199,6 +224,19 @@ export async function removeBatch(write: Call, table: string, keys: readonly Ite
   const { UnprocessedItems } = await write(new BatchWriteItemCommand({ RequestItems: { [table]: requests } }))
   const left = UnprocessedItems?.[table] ?? []
   return left.map(({ DeleteRequest }) => DeleteRequest?.Key).filter((key) => key !== undefined)
+}
+
+/** All items of a query, page after page. */
+export async function queryAll(db: Database, input: QueryCommandInput): Promise<readonly Item[]> {
+  const found: Item[] = []
+  let start: Item | undefined
+  do {
+    const next = start ? { ExclusiveStartKey: start } : {}
+    const { Items = [], LastEvaluatedKey } = await db.read(new QueryCommand({ ...input, ...next }))
+    found.push(...Items)
+    start = LastEvaluatedKey
+  } while (start)
+  return found
 }
 
 /** Reads items by their keys; what the table could not answer at once is asked for again. */

@@ -22,6 +22,7 @@ import {
   type Outcome,
 } from './database.ts'
 import { itemOf, justAfter, keyOf, messageOf, stateOf, type MessageState, type Placed } from './message-item.ts'
+import { transact } from './transaction.ts'
 
 /**
  * A lane: messages in the order in which they become receivable.
@@ -29,7 +30,7 @@ import { itemOf, justAfter, keyOf, messageOf, stateOf, type MessageState, type P
  *     pk  <laneId>#<shard>              one partition
  *     sk  <visibleAt>#<messageId>       epoch milliseconds, padded, so that text order is time order
  *
- * Every change is one conditional write of one item.
+ * Every change is one conditional write of one item, but for the move into another lane.
  */
 export interface Lane {
   /** Adds messages, in one attempt for each 25 of them. Returns the ids of those that are certainly there. */
@@ -41,7 +42,12 @@ export interface Lane {
   /** The messages of at most 100 keys, in no particular order. */
   get(partition: string, keys: readonly string[], consistent: boolean): Promise<readonly Message[]>
   /** Takes the message for one consumer, unless another was faster: then `found` is what there is now. */
-  claim(partition: string, seen: Message, leased: LeasedMessage): Promise<Claim>
+  claim(partition: string, seen: Message, leased: Message): Promise<Claim>
+  /**
+   * Ends a message and puts its copy into another lane, both or none, unless another was faster. `goesOn` is asked before
+   * it is tried again.
+   */
+  move(from: Placed, to: Placed, goesOn: () => Promise<boolean>): Promise<Claim>
   /** Puts a claimed message back as `back` says, while this lease of it is the newest. */
   giveBack(partition: string, leased: LeasedMessage, back: Message): Promise<void>
   /** Ends a message while its lease holds; false when the lease has run out, is not the newest, or the message is gone. */
@@ -173,6 +179,24 @@ export function lane(db: Database, table: string, clock: Clock): Lane {
 
     async claim(partition, seen, leased) {
       const outcome = await exchange(partition, seen.leaseId, leased)
+      if (outcome.won) return outcome
+      return { won: false, ...(outcome.found ? { found: messageOf(outcome.found) } : {}) }
+    },
+
+    async move(from, to, goesOn) {
+      const remove = {
+        TableName: table,
+        Key: keyIn(from.partition, keyOf(from.message)),
+        ConditionExpression: 'leaseId = :seen',
+        ExpressionAttributeValues: attributesOf({ ':seen': from.message.leaseId }),
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      } as const
+      const put = {
+        TableName: table,
+        Item: itemOf(to.partition, to.message),
+        ConditionExpression: 'attribute_not_exists(pk)',
+      }
+      const outcome = await transact(db, clock, [{ Delete: remove }, { Put: put }], to.message.leaseId, goesOn)
       if (outcome.won) return outcome
       return { won: false, ...(outcome.found ? { found: messageOf(outcome.found) } : {}) }
     },

@@ -3,10 +3,12 @@ import type { Ids } from '../domain/ids.ts'
 import { queueLimits, type Queue } from '../domain/queue.ts'
 import type { ReceiptHandle } from '../domain/receipt-handle.ts'
 import type { Clock, Instant, Seconds } from '../domain/time.ts'
+import { withArchive, type QueueCounts } from './archive-counts.ts'
+import type { Archives } from './archives.ts'
 import { newBell, type Bell } from './bell.ts'
 import type { Bodies } from './bodies.ts'
 import { counter } from './counts.ts'
-import type { MessageCounts } from './message-counts.ts'
+import { undertaker } from './undertaker.ts'
 import { newShards, type Shards } from './shards.ts'
 import type { Lane } from './lane.ts'
 import { keyOf, partitionOf } from './message-item.ts'
@@ -27,8 +29,10 @@ export interface Messages {
   receive(queue: Queue, want: Want): Promise<readonly Received[]>
   /** Ends a message; false when the handle has run out, is not the newest, or belongs to another queue. */
   remove(queue: Queue, handle: ReceiptHandle): Promise<boolean>
+  /** Moves to its dead-letter queue what has died of age, until `until`. Returns how many it moved. */
+  buryAged(queue: Queue, until: Instant, signal: AbortSignal): Promise<number>
   /** How many messages are in which state, exact up to some ten thousand a shard. */
-  count(queue: Queue): Promise<MessageCounts>
+  count(queue: Queue): Promise<QueueCounts>
 }
 
 /** What a receive asks for. */
@@ -54,6 +58,7 @@ export type Report = (message: string, details: Readonly<Record<string, unknown>
 /** What messages are stored with. */
 export interface MessageStores {
   readonly lane: Lane
+  readonly archives: Archives
   readonly bodies: Bodies
   readonly queues: Queues
   readonly clock: Clock
@@ -70,20 +75,28 @@ export interface Shared extends MessageStores {
 
 /** The messages of queues, over these stores. */
 export function messages(stores: MessageStores): Messages {
-  const { lane, clock } = stores
+  const { lane, archives, clock } = stores
   const shared: Shared = { ...stores, shards: newShards(), bell: newBell(clock) }
+
+  const { forLook, buryAged } = undertaker(shared)
 
   return {
     ...sender(shared),
-    receive: receiver(shared),
-    count: counter(shared),
+    receive: receiver(shared, forLook),
+    buryAged,
+    count: withArchive(counter(shared), shared),
 
-    async remove(queue, { laneId, shard, visibleAt, messageId, leaseId, validUntil }) {
+    async remove(queue, handle) {
+      const { laneId, shard, visibleAt, messageId, leaseId, validUntil, archiveCount } = handle
       // Not compared with the queue's shards: another process may know of more than this one's record says.
       if (laneId !== queue.laneId || shard >= queueLimits.shards.max || validUntil <= clock.now()) return false
       const partition = partitionOf(laneId, shard)
       const key = keyOf({ visibleAt, id: messageId })
-      const ended = await lane.end(partition, key, leaseId, validUntil)
+      const ended =
+        queue.attributes.rewindSeconds > 0
+          ? // Its receiver may have known of a rewind that this process does not know of yet.
+            await archives.keep(handle, Math.max(queue.archive.count, archiveCount))
+          : await lane.end(partition, key, leaseId, validUntil)
       if (ended) shared.shards.known(partition)?.front.forget([key])
       return ended
     },

@@ -4,7 +4,9 @@ import { receiptHandleOf } from '../domain/receipt-handle.ts'
 import { after, isWithin, type Instant, type Seconds } from '../domain/time.ts'
 import { boundedMap } from './bounded-map.ts'
 import { keyAt, keyOf, LAST_KEY, partitionOf } from './message-item.ts'
+import type { Undertaker } from './undertaker.ts'
 import type { Messages, Received, Shared, Want } from './messages.ts'
+import { rewoundMessages } from './rewound.ts'
 import { taker } from './take.ts'
 
 /** Clocks of the processes that wrote a lane may be off by this much. */
@@ -38,9 +40,10 @@ interface Taken {
 }
 
 /** Receives: the same look again and again until something comes or the deadline passes. Waiting is not a second path. */
-export function receiver(shared: Shared): Messages['receive'] {
+export function receiver(shared: Shared, burying: Undertaker['forLook']): Messages['receive'] {
   const { lane, bodies, queues, shards: known, bell, clock, ids, random, report } = shared
   const take = taker(shared)
+  const rewound = rewoundMessages(shared)
   const stays = boundedMap<{ shard: number; since: Instant }>(NOTED_QUEUES)
   const retiringVisits = boundedMap<Instant>(NOTED_QUEUES)
   const retiringTries = boundedMap<Instant>(NOTED_QUEUES)
@@ -107,19 +110,32 @@ export function receiver(shared: Shared): Messages['receive'] {
     const now = clock.now()
     const isRetiring = shard >= queue.writeShards
     const partition = partitionOf(queue.laneId, shard)
-    const messages = await take({
-      partition,
-      shard: known.of(partition),
-      visibilityTimeout: queue.attributes.visibilityTimeout,
-      oldest: oldestAlive(queue, now),
-      room,
-      claimUntil,
-      consistent: eager && !isRetiring,
-    })
+    const look = { oldest: oldestAlive(queue, now), claimUntil, consistent: eager && !isRetiring }
+    const backAgain = await rewound.take(queue, shard, { ...look, room })
+    const left = roomBeside(backAgain, room)
+    const { deadLetterPolicy: policy, attributes } = queue
+    const { visibilityTimeout } = attributes
+    const bury = policy && burying(queue, policy, shard, known.of(partition), claimUntil)
+    const hasRoom = left.messages > 0 && left.bytes > 0
+    const fromLane = hasRoom
+      ? take({ ...look, partition, shard: known.of(partition), visibilityTimeout, room: left, ...(bury && { bury }) })
+      : []
+    const messages = [...backAgain, ...(await orNothing(fromLane, backAgain.length > 0, queue))]
     if (messages.length > 0 && isRetiring) retiringVisits.set(queue.id, -Infinity)
     if (messages.length === count && !isWithin(stays.get(queue.id)?.since ?? -Infinity, now, STAYS_FOR))
       stays.set(queue.id, { shard, since: now })
     return messages
+  }
+
+  /** What a shard gave; nothing where its look failed but there is something to answer already. */
+  async function orNothing<Got>(look: Promise<readonly Got[]> | readonly Got[], hasSome: boolean, { name }: Queue) {
+    try {
+      return await look
+    } catch (error) {
+      if (!hasSome) throw error
+      report('a shard could not be looked at', { queue: name, error })
+      return []
+    }
   }
 
   /**
@@ -135,7 +151,9 @@ export function receiver(shared: Shared): Messages['receive'] {
     if (!mayRetireShards(queue, now) || isWithin(retiringTries.get(id) ?? -Infinity, now, RETIRE_EVERY)) return retiring
     retiringTries.set(id, now)
     try {
-      for (const shard of retiring) if (!(await isEmpty(queue, shard))) return retiring
+      for (const shard of retiring)
+        // In this order: what is deleted meanwhile goes from the one to the other.
+        if (!(await isEmpty(queue, shard)) || !(await rewound.isEmpty(queue, shard))) return retiring
       await queues.retireShards(queue, ids.leaseId())
       return []
     } catch (error) {
@@ -170,7 +188,7 @@ export function receiver(shared: Shared): Messages['receive'] {
     const received: Received[] = []
     for (const [index, { shard, message }] of taken.entries()) {
       const text = texts[index]
-      if (text !== undefined) received.push({ message, text, handle: receiptHandleOf(message, queue.laneId, shard) })
+      if (text !== undefined) received.push({ message, text, handle: receiptHandleOf(message, queue, shard) })
       else await drop(queue, shard, message)
     }
     return received

@@ -1,7 +1,7 @@
-import { GetItemCommand, PutItemCommand, QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { GetItemCommand, PutItemCommand, UpdateItemCommand, type Put, type Update } from '@aws-sdk/client-dynamodb'
 import type { Clock, Seconds } from '../domain/time.ts'
 import { attributesOf, textIn, ttlOf, type Values } from './attributes.ts'
-import { settle, type Database, type Item } from './database.ts'
+import { queryAll, settle, type Database, type Item } from './database.ts'
 import { newKept } from './kept.ts'
 
 /** How a kind of thing lies in its records. */
@@ -40,8 +40,11 @@ export interface Records<Thing, Change> {
   create(thing: Thing): Promise<'created' | 'taken' | 'in release'>
   /** Changes the named attributes; false when the thing is no longer as it was read. `changeId` is this call's alone. */
   change(thing: Thing, change: Change, changeId: string): Promise<boolean>
-  /** False when this very thing is gone. Its place is free again after `freeAfter`. */
-  remove(thing: Thing, freeAfter: Seconds): Promise<boolean>
+  /** The writes of `create` and `change`, to be made together with others. Whoever makes them forgets the things then. */
+  writeOf(thing: Thing): Put
+  writeOfChange(thing: Thing, change: Change, changeId: string): Update
+  /** False when this very thing is gone, or with `seen` has another changeId. Its place is free again after `freeAfter`. */
+  remove(thing: Thing, freeAfter: Seconds, seen?: string): Promise<boolean>
   /** Waits until no process goes on with what it has read before. */
   spread(thing: Thing): Promise<void>
   /** Forgets here what was read of the thing. */
@@ -84,46 +87,57 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
     return Item && !isReleased(Item) ? thingOf(Item) : undefined
   }
 
+  const writeOf = (thing: Thing): Put => ({
+    TableName: table,
+    Item: { ...keyOf(placeOf(thing)), ...attributesOf(valuesOf(thing)) },
+    // Never in the place of this very thing: what was deleted is not put back by an attempt that comes late.
+    ConditionExpression: 'attribute_not_exists(pk) OR (freeAt <= :now AND formerId <> :id)',
+    ExpressionAttributeValues: attributesOf({ ':now': clock.now(), ':id': thing.id }),
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  })
+
+  /** Of the record that was read: never a copy put back, never a stub revived. */
+  function writeOfChange(thing: Thing, change: Change, changeId: string): Update {
+    const values = attributesOf({ ...changesOf(change), changeId })
+    const names = Object.keys(values)
+    return {
+      TableName: table,
+      Key: keyOf(placeOf(thing)),
+      ConditionExpression: 'id = :id AND changeId = :seen',
+      UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
+      // Some names are words of DynamoDB's own.
+      ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
+      ExpressionAttributeValues: {
+        ...attributesOf({ ':id': thing.id, ':seen': thing.changeId }),
+        ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),
+      },
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    }
+  }
+
   return {
     read,
     forget,
+    writeOf,
+    writeOfChange,
 
     get: (place) => kept.get(keptAs(place), () => read(place)),
 
     async list(pk) {
-      const found: Item[] = []
-      let start: Item | undefined
-      do {
-        const { Items = [], LastEvaluatedKey } = await db.read(
-          new QueryCommand({
-            TableName: table,
-            KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
-            ExpressionAttributeValues: attributesOf({ ':pk': pk, ':prefix': prefix }),
-            ConsistentRead: true,
-            ...(start ? { ExclusiveStartKey: start } : {}),
-          }),
-        )
-        found.push(...Items)
-        start = LastEvaluatedKey
-      } while (start)
+      const found = await queryAll(db, {
+        TableName: table,
+        KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
+        ExpressionAttributeValues: attributesOf({ ':pk': pk, ':prefix': prefix }),
+        ConsistentRead: true,
+      })
       return found.filter((item) => !isReleased(item)).map(thingOf)
     },
 
     async create(thing) {
-      const now = clock.now()
+      const put = new PutItemCommand(writeOf(thing))
       const outcome = await settle(
         clock,
-        () =>
-          db.write(
-            new PutItemCommand({
-              TableName: table,
-              Item: { ...keyOf(placeOf(thing)), ...attributesOf(valuesOf(thing)) },
-              // The name is not this very thing's: what was deleted is not put back by an attempt that comes late.
-              ConditionExpression: 'attribute_not_exists(pk) OR (freeAt <= :now AND formerId <> :id)',
-              ExpressionAttributeValues: attributesOf({ ':now': now, ':id': thing.id }),
-              ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-            }),
-          ),
+        () => db.write(put),
         (found) => found !== undefined && textIn(found, 'id') === thing.id,
       )
       // What was read of an earlier thing of this name must not be used any more.
@@ -132,28 +146,11 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
       return outcome.found && isReleased(outcome.found) ? 'in release' : 'taken'
     },
 
-    /** Of the record that was read: never a copy put back, never a stub revived. */
     async change(thing, change, changeId) {
-      const values = attributesOf({ ...changesOf(change), changeId })
-      const names = Object.keys(values)
+      const update = new UpdateItemCommand({ ...writeOfChange(thing, change, changeId) })
       const { won } = await settle(
         clock,
-        () =>
-          db.write(
-            new UpdateItemCommand({
-              TableName: table,
-              Key: keyOf(placeOf(thing)),
-              ConditionExpression: 'id = :id AND changeId = :seen',
-              UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
-              // Some names are words of DynamoDB's own.
-              ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
-              ExpressionAttributeValues: {
-                ...attributesOf({ ':id': thing.id, ':seen': thing.changeId }),
-                ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),
-              },
-              ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-            }),
-          ),
+        () => db.write(update),
         (found) => found !== undefined && textIn(found, 'changeId') === changeId,
       )
       forget(thing)
@@ -161,7 +158,7 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
     },
 
     /** Leaves its id behind, so that nothing of it that is still on its way revives it. */
-    async remove(thing, freeAfter) {
+    async remove(thing, freeAfter, seen) {
       const key = keyOf(placeOf(thing))
       const { won } = await settle(
         clock,
@@ -172,8 +169,8 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
             new PutItemCommand({
               TableName: table,
               Item: { ...key, ...attributesOf(left) },
-              ConditionExpression: 'id = :id',
-              ExpressionAttributeValues: attributesOf({ ':id': thing.id }),
+              ConditionExpression: `id = :id${seen === undefined ? '' : ' AND changeId = :seen'}`,
+              ExpressionAttributeValues: attributesOf({ ':id': thing.id, ':seen': seen }),
               ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
             }),
           )
@@ -201,4 +198,4 @@ export const reservedFor = (wanted: Seconds, { isAlone }: RecordsOptions): Secon
   Math.max(wanted, isAlone ? 0 : CACHE_LIFETIME / 1000)
 
 /** A name whose thing was deleted, and that is not to be used again yet. */
-const isReleased = (item: Item): boolean => item['freeAt'] !== undefined
+export const isReleased = (item: Item): boolean => item['freeAt'] !== undefined

@@ -4,6 +4,7 @@ import { isExpired, isReady, type LeasedMessage, type Message, type Room } from 
 import type { Clock, Instant, Seconds } from '../domain/time.ts'
 import { newBasket, type Basket } from './basket.ts'
 import { FULL_LOOK_EVERY, STALE, type Look } from './front.ts'
+import type { Buried, Bury } from './undertaker.ts'
 import type { Shard } from './shards.ts'
 import type { Lane } from './lane.ts'
 import { instantOfKey, keyAfter, keyAt, keyOf } from './message-item.ts'
@@ -21,6 +22,8 @@ export interface Take {
   readonly claimUntil: Instant
   /** Consistent looks find what was sent a moment ago; eventual ones cost half. */
   readonly consistent: boolean
+  /** Where messages go to a dead-letter queue. */
+  readonly bury?: Bury
 }
 
 /** Takes ready messages of one shard for one consumer, the first in order, as many as there is room for. */
@@ -92,7 +95,11 @@ export function taker({ lane, clock, ids, random, report }: TakerOptions): Taker
       const { messages, upTo } = await read(take, keys, basket.room())
       const found = new Set(messages.map(keyOf))
       front.forget(keys.filter((key) => key <= upTo && !found.has(key)))
-      const { lost } = await basket.claim(messages.filter((message) => isFree(take.shard, message, now)))
+      const { alive } = await living(
+        take,
+        messages.filter((message) => isFree(take.shard, message, now)),
+      )
+      const { lost } = await basket.claim(alive)
       if (lost > 0) pace.lost(now, due.length > LARGEST_PAGE / 2)
     }
   }
@@ -176,7 +183,8 @@ export function taker({ lane, clock, ids, random, report }: TakerOptions): Taker
   /** Takes what is ready in a page of the front; returns the key of the first ready message that was left. */
   async function takeFrom(take: Take, basket: Basket, page: readonly Message[], look: Look, isWhole: boolean) {
     const { front, pace } = take.shard
-    const ready = page.filter((message) => isFree(take.shard, message, look.at, look.isFull))
+    const free = page.filter((message) => isFree(take.shard, message, look.at, look.isFull))
+    const { alive: ready, left: dead } = await living(take, free)
     const run = pace.isContended(look.at) ? randomRun(ready, basket.room()) : ready
     const { tried, lost } = await basket.claim(run)
     const rest = ready.filter((message) => !run.slice(0, tried).includes(message))
@@ -187,11 +195,12 @@ export function taker({ lane, clock, ids, random, report }: TakerOptions): Taker
     }
     // What other calls of this process have taken meanwhile is not left.
     const left = rest.find((message) => !front.isHeld(keyOf(message), clock.now()))
-    return left && keyOf(left)
+    return [left && keyOf(left), dead].filter((key) => key !== undefined).toSorted()[0]
   }
 
   /** Takes a random run from a page at a random place between the front and now. */
-  async function anywhere({ partition, shard, oldest, consistent }: Take, basket: Basket): Promise<void> {
+  async function anywhere(take: Take, basket: Basket): Promise<void> {
+    const { partition, shard, oldest, consistent } = take
     const { front, pace } = shard
     const now = clock.now()
     const begin = max(front.begin(now).front, keyAt(oldest))
@@ -201,7 +210,8 @@ export function taker({ lane, clock, ids, random, report }: TakerOptions): Taker
       const distance = Math.min(pace.reach, Math.max(0, now - start))
       const place = max(begin, keyAt(start + Math.floor(random() * distance)))
       const page = await lane.page(partition, { from: place, to: keyAfter(now), limit, consistent })
-      const ready = page.messages.filter((message) => isFree(shard, message, now))
+      const free = page.messages.filter((message) => isFree(shard, message, now))
+      const { alive: ready } = await living(take, free)
       const { lost } = await basket.claim(randomRun(ready, basket.room()))
       if (lost > 0) pace.lost(now, true)
       // Beyond the last message there is nothing. Where all is taken already, a larger page finds more.
@@ -230,6 +240,10 @@ function isFree({ front }: Shard, message: Message, now: Instant, isFull = false
   front.hold(key, message.leaseUntil)
   return false
 }
+
+/** What of ready messages may be received. */
+const living = async ({ bury }: Take, ready: readonly Message[]): Promise<Buried> =>
+  bury ? bury(ready) : { alive: ready }
 
 const byKey = (a: Message, b: Message): number => (keyOf(a) < keyOf(b) ? -1 : 1)
 

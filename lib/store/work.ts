@@ -1,8 +1,8 @@
-import { DeleteItemCommand, QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { DeleteItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { isWithin, type Clock, type Instant } from '../domain/time.ts'
 import { attributesOf, numberIn, required, textIn, ttlOf } from './attributes.ts'
 import { boundedMap } from './bounded-map.ts'
-import { readBatch, Refused, settle, Throttled, Uncertain, type Database, type Item } from './database.ts'
+import { queryAll, readBatch, Refused, settle, Throttled, Uncertain, type Database, type Item } from './database.ts'
 
 /** A lane of deliveries that somebody has to work through: `push` a subscription's, `release` a topic's publications. */
 export interface Work {
@@ -262,22 +262,12 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone, p
     },
   }
 
-  async function listOf(pk: string): Promise<readonly Item[]> {
-    const found: Item[] = []
-    let start: Item | undefined
-    do {
-      const { Items = [], LastEvaluatedKey } = await db.read(
-        new QueryCommand({
-          TableName: table,
-          KeyConditionExpression: 'pk = :pk',
-          ExpressionAttributeValues: attributesOf({ ':pk': pk }),
-          ...(start ? { ExclusiveStartKey: start } : {}),
-        }),
-      )
-      found.push(...Items)
-      start = LastEvaluatedKey
-    } while (start)
-    return found
+  function listOf(pk: string): Promise<readonly Item[]> {
+    return queryAll(db, {
+      TableName: table,
+      KeyConditionExpression: 'pk = :pk',
+      ExpressionAttributeValues: attributesOf({ ':pk': pk }),
+    })
   }
 }
 

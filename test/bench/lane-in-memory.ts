@@ -65,6 +65,7 @@ export function laneInMemory(time: VirtualTime, bodyBytes: number): { readonly l
 
     winLook: () => call(() => false),
     survey: () => Promise.reject(new Error('nothing is surveyed here')),
+    move: () => Promise.reject(new Error('nothing is moved here')),
     giveBack: () => Promise.reject(new Error('nothing is given back here')),
     end: () => Promise.reject(new Error('nothing is deleted here')),
   }

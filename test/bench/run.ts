@@ -17,6 +17,7 @@ const sections: Readonly<Record<string, readonly [title: string, load: () => Pro
   'wake-up': ['Wake-up of a waiting consumer', async () => (await import('./wake-up.ts')).wakeUp],
   'in-flight': ['Receiving past messages in flight', async () => (await import('./in-flight.ts')).inFlight],
   counts: ['Counting a million messages', async () => (await import('./counting.ts')).counting],
+  rewinding: ['Rewinding many messages', async () => (await import('./rewinding.ts')).rewinding],
   matching: ['Matching one message by its routing key', async () => (await import('./matching.ts')).matching],
   'publish-units': [
     'Capacity units and calls of publishing and pushing',

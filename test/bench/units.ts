@@ -70,6 +70,19 @@ async function measure(services: Services, clock: ManualClock, counter: Counter)
   accepted(await ask(services, { Action: 'DeleteMessage', queueName, ...handle(again) }))
   await consumed('GetQueueAttributes, empty queue', 'GetQueueAttributes', {})
 
+  await consumed('CreateQueue, another', 'CreateQueue', { queueName: 'dead' })
+  const policy = { deadLetterQueueName: 'dead', policy: 0, maxReceiveCount: 1 }
+  await consumed('SetQueueAttributes that binds a dead-letter queue', 'SetQueueAttributes', policy)
+  await clock.advance(31_000)
+  // Once a minute a look sets the shard's mark: it does so now, and not when something is counted.
+  await ask(services, { Action: 'ReceiveMessage', queueName, ...one })
+  accepted(await ask(services, { Action: 'SendMessage', queueName, msgBody: 'x'.repeat(256) }))
+  accepted(await ask(services, { Action: 'ReceiveMessage', queueName, ...one }))
+  await clock.advance(31_000)
+  // As above: the records of both are read once a second.
+  for (const queueName of ['units', 'dead']) await ask(services, { Action: 'QueryQueueRoute', queueName })
+  const dead = await consumed('a look that moves a dead letter of 256 bytes', 'ReceiveMessage', one, 7000)
+
   const call = () => ask(services, { Action: 'ReceiveMessage', queueName, pollingWaitSeconds: 10 })
   const [, waiting] = await counter.during(() => whilePassing(clock, call(), 10))
   rows.push(['ReceiveMessage that waits 10 s for nothing', waiting])
@@ -90,6 +103,7 @@ async function measure(services: Services, clock: ManualClock, counter: Counter)
     requirements: [
       exactly('write units of the life of a message of 256 bytes', small.writeUnits, 3),
       atMost('write units of the life of a message of 64 KB', large.writeUnits, 68),
+      exactly('write units of a dead letter of 256 bytes', dead.usage.writeUnits, 4),
       exactly('read units of an empty consistent look at one shard', empty.usage.readUnits, 1),
       exactly('read units of an empty look while waiting', unitsOfLook, 0.5),
     ],

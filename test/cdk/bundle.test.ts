@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { testEngine } from '../support/engine.ts'
-import { type Answer, newTables } from '../support/service.ts'
+import { type Answer, asker, newTables, testServices } from '../support/service.ts'
 import { signedEvent } from '../support/signed-request.ts'
 import { subscriberThat, type Subscriber } from '../support/subscriber.ts'
 import { deployed, outdir } from './deployed.ts'
@@ -45,6 +45,7 @@ describe('a bundle', () => {
 })
 
 let engine: Awaited<ReturnType<typeof testEngine>>
+let tables: Awaited<ReturnType<typeof newTables>>
 let cloud: EmulatedCloud
 let functions: Readonly<Record<Name, DeployedFunction>>
 let web: Subscriber
@@ -53,7 +54,7 @@ let other: Subscriber
 beforeAll(async () => {
   engine = await testEngine()
   cloud = await emulatedCloud(engine.endpoint, (name, event) => void functions[name as Name].invoke(event))
-  const tables = await newTables(engine.endpoint)
+  tables = await newTables(engine.endpoint)
   const references = Object.fromEntries(Object.entries(tables).map(([table, name]) => [`<${table}>`, name]))
   const start = (name: Name) => {
     // As a deployment fills them in.
@@ -85,6 +86,8 @@ afterAll(async () => {
 
 describe('the bundles, with what the template tells them', () => {
   const large = 'x'.repeat(5_000)
+  // As EventBridge Scheduler makes it.
+  const beat = { version: '0', 'detail-type': 'Scheduled Event', source: 'aws.scheduler', detail: '{}' }
 
   it('send and receive', async () => {
     await ask('CreateQueue', { queueName: 'orders' })
@@ -140,8 +143,6 @@ describe('the bundles, with what the template tells them', () => {
   })
 
   it('find every minute what nobody was called for', async () => {
-    // As EventBridge Scheduler makes it.
-    const beat = { version: '0', 'detail-type': 'Scheduled Event', source: 'aws.scheduler', detail: '{}' }
     cloud.refuse('Api Push InvokeFunction', Infinity)
     await publish('left behind', 'few')
     expect(web.pushes).toHaveLength(4)
@@ -157,6 +158,26 @@ describe('the bundles, with what the template tells them', () => {
       expect(web.pushes).toHaveLength(6)
     }, 10_000)
     expect(web.pushes.at(-1)?.body).toContain('left to wait')
+  })
+
+  it('move dead letters, those that were received too often and those that are too old', async () => {
+    await ask('CreateQueue', { queueName: 'dead' })
+    const bound = { deadLetterQueueName: 'dead', visibilityTimeout: '1' }
+    await ask('CreateQueue', { queueName: 'poisoned', ...bound, policy: '0', maxReceiveCount: '1' })
+    await ask('SendMessage', { queueName: 'poisoned', msgBody: 'poison' })
+    await ask('ReceiveMessage', { queueName: 'poisoned' })
+    const again = ask('ReceiveMessage', { queueName: 'poisoned', pollingWaitSeconds: '2' })
+    await expect(again).rejects.toThrow('(10200)no message')
+    expect(await received('dead', 1)).toEqual(['poison'])
+
+    // What was so ten minutes ago.
+    const then = Date.now() - 600_000
+    const clock = { now: () => then, sleep: () => Promise.resolve() }
+    const past = asker(await testServices({ endpoint: engine.endpoint, tableNames: tables, clock }))
+    await past('CreateQueue', { queueName: 'old', ...bound, policy: 1, maxTimeToLive: 300 })
+    for (const msgBody of ['old', large]) await past('SendMessage', { queueName: 'old', msgBody })
+    await functions.ReleaseDelayed.invoke(beat)
+    expect((await received('dead', 2)).toSorted()).toEqual(['old', large])
   })
 
   it.each(['Push', 'ReleaseDelayed'] as const)('%s starts itself when its time is over', async (name) => {

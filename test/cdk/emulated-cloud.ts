@@ -69,8 +69,15 @@ export async function emulatedCloud(
     }
     const operation = String(headers['x-amz-target']).replace(/^.*\./, '')
     const { SecretId, TableName, RequestItems = {} } = input
+    const TransactItems: Record<string, { TableName: string }>[] = input.TransactItems ?? []
     const things: string[] = [SecretId ?? TableName ?? Object.keys(RequestItems)].flat()
-    const asked = things.map((thing) => `${who} ${nameOf(thing)} ${operation}`)
+    // A transaction is allowed to those who are allowed each of its writes.
+    const writes = TransactItems.flatMap((write) =>
+      Object.entries(write).map(([kind, { TableName }]) => ({ thing: TableName, operation: `${kind}Item` })),
+    )
+    const asked = [...things.map((thing) => ({ thing, operation })), ...writes].map(
+      ({ thing, operation }) => `${who} ${nameOf(thing)} ${operation}`,
+    )
     if (!asked.every(isAllowed)) return denied
     if (SecretId) return { status: 200, body: JSON.stringify({ SecretString: JSON.stringify(key) }) }
     const answer = await fetch(dynamodb, { method: 'POST', headers: forwarded(headers), body })

@@ -142,7 +142,7 @@ describe('what a function may do, and nothing else, nowhere else', () => {
       'ReleaseDelayed',
       {
         '<Registry.Arn>': on('dynamodb', 'GetItem', 'BatchGetItem', 'Query', 'UpdateItem', 'DeleteItem'),
-        '<Messages.Arn>': on('dynamodb', 'Query', 'PutItem', 'BatchWriteItem'),
+        '<Messages.Arn>': on('dynamodb', 'Query', 'PutItem', 'BatchWriteItem', 'UpdateItem', 'DeleteItem'),
         '<Deliveries.Arn>': on('dynamodb', 'Query', 'PutItem', 'BatchWriteItem', 'UpdateItem', 'DeleteItem'),
         '<Bodies.Arn>': on('dynamodb', 'BatchGetItem', 'BatchWriteItem'),
         '<Push.Arn>': start,

@@ -168,6 +168,24 @@ describe.each(['HmacSHA1', 'HmacSHA256'] as const)('given a client that signs by
   })
 })
 
+describe('given a queue that is bound to a dead-letter queue', () => {
+  it('when a message was received too often, then the client gets it from there, and sees where it came from', async () => {
+    const dead = await newQueue()
+    const policy = { deadLetterQueueName: dead, policy: 0, maxReceiveCount: 1 }
+    const queueName = await newQueue({ visibilityTimeout: 1, ...policy })
+    expect(await client.getQueueAttributes({ queueName })).toMatchObject({ ...success, ...policy })
+    const { msgId } = await client.sendMessage({ queueName, msgBody: 'poison' })
+    expect(await client.receiveMessage({ queueName, pollingWaitSeconds: 5 })).toMatchObject({ msgBody: 'poison' })
+    expect(await client.receiveMessage({ queueName, pollingWaitSeconds: 2 })).toMatchObject(noMessage)
+    const received = await client.receiveMessage({ queueName: dead, pollingWaitSeconds: 5 })
+    expect(received).toMatchObject({ ...success, msgId, msgBody: 'poison', dequeueCount: 1 })
+    expect(received).toMatchObject({ deadLetter: { sourceQueueName: queueName, policy: 0, dequeueCount: 1 } })
+    const { receiptHandle } = received
+    expect(await client.deleteMessage({ queueName: dead, receiptHandle })).toEqual(success)
+    expect(await client.deleteQueue({ queueName: dead })).toMatchObject({ code: 4000 })
+  })
+})
+
 describe('given queues', () => {
   it('when one is created without attributes, then it has the defaults of CMQ', async () => {
     const queueName = await newQueue()
@@ -346,6 +364,29 @@ describe('given messages', () => {
     expect(await client.batchSendMessage({ queueName, msgBody })).toMatchObject(success)
     const bodies = (await receiveAll(queueName, 2)).map((message) => message.msgBody)
     expect(bodies.sort()).toEqual(msgBody.sort())
+  })
+})
+
+describe('given a queue that can be rewound', () => {
+  it('when it is rewound, then what was deleted comes again, in order', async () => {
+    const queueName = await newQueue({ rewindSeconds: 600 })
+    const startConsumeTime = unixNow()
+    for (const msgBody of ['a', 'b']) await client.sendMessage({ queueName, msgBody })
+    for (let received = 0; received < 2; received++) {
+      const { receiptHandle } = await client.receiveMessage({ queueName, pollingWaitSeconds: 5 })
+      expect(await client.deleteMessage({ queueName, receiptHandle })).toMatchObject({ code: 0 })
+    }
+    expect(await client.getQueueAttributes({ queueName })).toMatchObject({ activeMsgNum: 0, rewindMsgNum: 2 })
+    expect(await client.rewindQueue({ queueName, startConsumeTime })).toMatchObject(success)
+    for (const msgBody of ['a', 'b'])
+      expect(await client.receiveMessage({ queueName, pollingWaitSeconds: 5 })).toMatchObject({ msgBody })
+    const tooEarly = await client.rewindQueue({ queueName, startConsumeTime: startConsumeTime - 700 })
+    expect(tooEarly).toMatchObject({ code: 4000, message: expect.stringContaining('(10680)invalid rewind time') })
+  })
+
+  it('when rewinding is off, then that is refused', async () => {
+    const answer = await client.rewindQueue({ queueName: await newQueue(), startConsumeTime: unixNow() })
+    expect(answer).toMatchObject({ code: 6050, message: '(10670)your queue cannot be rewinded' })
   })
 })
 

@@ -14,6 +14,7 @@ import {
   LARGEST_ESCAPED_BODY,
   lease,
   newMessage,
+  revived,
   roomBeside,
   type Body,
   type Message,
@@ -54,6 +55,25 @@ describe('given a message that was just sent', () => {
       leaseUntil: 0,
       receiveCount: 0,
     })
+  })
+})
+
+describe('given a deleted message', () => {
+  it('when it is brought back, then it is leased at a new place, its counts begin anew, and its life is as long', () => {
+    fc.assert(
+      fc.property(message, timeout, instant, (deleted, lasts, now) => {
+        const { id, sentAt, endsAt, body } = deleted
+        expect(revived(deleted, lasts, 'lease', now)).toEqual({
+          ...{ id, sentAt, endsAt, body },
+          visibleAt: now,
+          leaseId: 'lease',
+          leaseUntil: now + lasts * 1000,
+          receiveCount: 1,
+          firstReceivedAt: now,
+          isRewound: true,
+        })
+      }),
+    )
   })
 })
 

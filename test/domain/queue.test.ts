@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { CmqError } from '../../lib/domain/errors.ts'
 import {
   changeOf,
+  cleared,
   longestRetention,
   mayRetireShards,
   newQueue,
@@ -178,6 +179,27 @@ describe('given a retention that changes again and again', () => {
       expect(change).not.toHaveProperty('formerRetention')
     },
   )
+})
+
+describe('given a queue that can be rewound', () => {
+  const archive = {
+    count: 7,
+    since: 2,
+    keptFrom: start - 5_000,
+    rewinds: [{ since: 2, below: 7, from: start - 5_000, at: start }],
+  }
+  const queue = { ...queueOf({ rewindSeconds: 600 }, 8), writeShards: 2, archive }
+
+  it('when it is cleared, then it has another lane and no rewinds, and its count goes on', () => {
+    expect(cleared(queue, 'lane-2')).toEqual({ laneId: 'lane-2', readShards: 2, archive: { ...archive, rewinds: [] } })
+  })
+
+  it('when rewindSeconds is lowered or zeroed, then its archive changes with it, and at no other time', () => {
+    expect(changeOf(queue, { rewindSeconds: 1 }, start).archive).toEqual({ ...archive, keptFrom: start - 1_000 })
+    expect(changeOf(queue, { rewindSeconds: 0 }, start).archive).toEqual({ ...archive, count: 8, since: 8 })
+    for (const change of [{}, { rewindSeconds: 600 }, { rewindSeconds: 601 }, { visibilityTimeout: 9 }])
+      expect(changeOf(queue, change, start)).not.toHaveProperty('archive')
+  })
 })
 
 describe('given shards', () => {

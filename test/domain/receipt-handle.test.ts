@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { CmqError } from '../../lib/domain/errors.ts'
 import { randomIds } from '../../lib/domain/ids.ts'
 import { lease, newMessage } from '../../lib/domain/message.ts'
+import { emptyArchive } from '../../lib/domain/rewind.ts'
 import {
   parseReceiptHandle,
   receiptHandleOf,
@@ -22,15 +23,17 @@ const anyHandle: fc.Arbitrary<ReceiptHandle> = fc.record({
   messageId: text('0123456789abcdef', 32, 32),
   leaseId: text(`${letters}${letters.toUpperCase()}0123456789_-`, 1, 64),
   validUntil: instant,
+  archiveCount: fc.integer({ min: 0, max: 9_999_999_999 }),
 })
 
 const ids = randomIds()
 const sending = { id: ids.messageId(1_000), leaseId: ids.leaseId(), body: { text: 'x' }, delaySeconds: 0 }
 
 /** The handle of a message that was received at `now`. */
-function realHandle(visibilityTimeout: number, retentionSeconds: number, now = 1_767_614_400_137) {
+function realHandle(visibilityTimeout: number, retentionSeconds: number, count = 0, now = 1_767_614_400_137) {
   const message = newMessage({ ...sending, retentionSeconds }, now)
-  return receiptHandleOf(lease(message, visibilityTimeout, ids.leaseId(), now), ids.resourceId('lane', 16), 63)
+  const queue = { laneId: ids.resourceId('lane', 16), archive: { ...emptyArchive, count } }
+  return receiptHandleOf(lease(message, visibilityTimeout, ids.leaseId(), now), queue, 63)
 }
 
 describe('given a receipt handle', () => {
@@ -54,6 +57,18 @@ describe('given a receipt handle', () => {
     const handle = realHandle(30, 60)
     expect(parseReceiptHandle(writeReceiptHandle(handle))).toEqual(handle)
     expect(handle).toMatchObject({ shard: 63, visibleAt: 1_767_614_400_137, messageId: sending.id })
+  })
+
+  it('when its queue was never rewound, then it has the form of handles from before queues could be', () => {
+    const handle = realHandle(30, 60)
+    const { laneId, messageId, leaseId } = handle
+    const former = `${laneId}:63:1767614400137:${messageId}:${leaseId}:1767614430137`
+    expect(writeReceiptHandle(handle)).toBe(former)
+    expect(parseReceiptHandle(former)).toEqual({ ...handle, archiveCount: 0 })
+  })
+
+  it('when its queue was rewound, then it tells how often, as its receiver knew', () => {
+    expect(parseReceiptHandle(writeReceiptHandle(realHandle(30, 60, 7)))).toHaveProperty('archiveCount', 7)
   })
 
   it.each([
@@ -104,8 +119,9 @@ describe('given any text', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), changed), (text) => {
         try {
-          const { shard, visibleAt, validUntil } = parseReceiptHandle(text)
-          for (const number of [shard, visibleAt, validUntil]) expect(Number.isSafeInteger(number)).toBe(true)
+          const { shard, visibleAt, validUntil, archiveCount } = parseReceiptHandle(text)
+          for (const number of [shard, visibleAt, validUntil, archiveCount])
+            expect(Number.isSafeInteger(number)).toBe(true)
         } catch (error) {
           expect([unreadable, foreign]).toContainEqual(error)
         }

@@ -31,6 +31,7 @@ const services: Services = {
   deliveries: untouched(),
   fanOut: untouched(),
   workList: untouched(),
+  aging: untouched(),
   bodies: untouched(),
   depth: untouched(),
   rates: untouched(),

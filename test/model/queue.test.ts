@@ -1,12 +1,13 @@
 import { env as environment } from 'node:process'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
+import { buryAged } from '../../functions/bury-aged.ts'
 import type { Services } from '../../functions/services.ts'
 import { manualClock, whilePassing, type ManualClock } from '../support/clock.ts'
 import { testEngine } from '../support/engine.ts'
 import { injectFaults, type Fault } from '../support/faults.ts'
 import { ask, newTables, testServices, type Answer } from '../support/service.ts'
-import { queueModel, type Interval, type Model, type ReceivedMessage } from './model.ts'
+import { queueModel, type Death, type Interval, type Model, type QueueName, type ReceivedMessage } from './model.ts'
 
 let engine: Awaited<ReturnType<typeof testEngine>>
 beforeAll(async () => {
@@ -17,11 +18,19 @@ afterAll(() => engine.stop())
 /** What one of the processes does. */
 type Act =
   | { readonly do: 'send'; readonly process: number; readonly bodies: readonly Body[]; readonly delay: number }
-  | { readonly do: 'receive'; readonly process: number; readonly count: number; readonly wait: number }
+  | {
+      readonly do: 'receive'
+      readonly process: number
+      readonly from: QueueName
+      readonly count: number
+      readonly wait: number
+    }
   /** `newest` counts back from the newest handle. */
   | { readonly do: 'delete'; readonly process: number; readonly newest: number }
   | { readonly do: 'restart'; readonly process: number }
   | { readonly do: 'shards'; readonly process: number; readonly shards: number }
+  /** What the schedule does every minute. */
+  | { readonly do: 'bury'; readonly process: number }
 
 /** A body of some size: small, too large for its item, of several chunks; of characters of one byte or more. */
 type Body = { readonly size: number; readonly character: string }
@@ -35,6 +44,7 @@ interface Step {
 interface Program {
   readonly visibilityTimeout: number
   readonly retention: number
+  readonly death: Death | undefined
   readonly faults: readonly (Fault | undefined)[]
   readonly steps: readonly Step[]
 }
@@ -68,6 +78,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('receive'),
       process,
+      from: fc.constantFrom<QueueName[]>('q', 'q', 'q', 'dead'),
       count: fc.constantFrom(1, 1, 2, 5, 16),
       wait: fc.constantFrom(0, 0, 0, 2, 30),
     }),
@@ -75,15 +86,22 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('delete'), process, newest: fc.nat(8) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('restart'), process }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('shards'), process, shards: fc.constantFrom(1, 2, 3) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('bury'), process }) },
 )
 const step: fc.Arbitrary<Step> = fc.record({
   together: fc.array(act, { minLength: 1, maxLength: 4 }),
-  then: fc.constantFrom(0, 0, 1, 100, 900, 2_000, 10_000, 31_000),
+  then: fc.constantFrom(0, 0, 1, 100, 900, 2_000, 10_000, 31_000, 150_000),
 })
 const program = (fault: fc.Arbitrary<Fault | undefined>): fc.Arbitrary<Program> =>
   fc.record({
     visibilityTimeout: fc.constantFrom(1, 10, 30, 300),
     retention: fc.constantFrom(60, 120, 345_600),
+    death: fc.constantFrom<(Death | undefined)[]>(
+      undefined,
+      { maxReceiveCount: 1 },
+      { maxReceiveCount: 3 },
+      { maxTimeToLive: 300 },
+    ),
     faults: fc.array(fault, { maxLength: 60 }),
     steps: fc.array(step, { minLength: 3, maxLength: 16 }),
   })
@@ -96,7 +114,7 @@ interface World {
   nextText(body: Body): string
 }
 
-async function run({ visibilityTimeout, retention, faults, steps }: Program): Promise<void> {
+async function run({ visibilityTimeout, retention, death, faults, steps }: Program): Promise<void> {
   const clock = manualClock()
   const tableNames = await newTables(engine.endpoint)
   const left = [...faults]
@@ -111,7 +129,9 @@ async function run({ visibilityTimeout, retention, faults, steps }: Program): Pr
       prepare: (client) => injectFaults(client, () => (isArmed ? left.shift() : undefined)),
     })
   const processes = await Promise.all(Array.from({ length: PROCESSES }, start))
-  const model = queueModel({ visibilityTimeout, msgRetentionSeconds: retention, faults: faults.length > 0 })
+  // A time to live is shorter than the retention.
+  const msgRetentionSeconds = death && 'maxTimeToLive' in death ? 345_600 : retention
+  const model = queueModel({ visibilityTimeout, msgRetentionSeconds, faults: faults.length > 0, death })
   let texts = 0
   const nextText = ({ size, character }: Body) => `${++texts}:${character.repeat(size)}`
   const world: World = { clock, processes, model, start, nextText }
@@ -120,9 +140,11 @@ async function run({ visibilityTimeout, retention, faults, steps }: Program): Pr
     Action: 'CreateQueue',
     queueName: 'q',
     visibilityTimeout,
-    msgRetentionSeconds: retention,
+    msgRetentionSeconds,
     maxMsgSize: 1_048_576,
+    ...(death && { deadLetterQueueName: 'dead', policy: 'maxTimeToLive' in death ? 1 : 0, ...death }),
   }
+  await call(world, 0, { Action: 'CreateQueue', queueName: 'dead', visibilityTimeout })
   await call(world, 0, create)
   isArmed = true
   const waiting: Promise<Judgement>[] = []
@@ -169,18 +191,19 @@ async function perform(world: World, act: Act): Promise<Judgement> {
     case 'receive': {
       const wanted = {
         Action: 'BatchReceiveMessage',
-        queueName: 'q',
+        queueName: act.from,
         numOfMsg: act.count,
         pollingWaitSeconds: act.wait,
       }
       const answer = await call(world, act.process, wanted)
-      for (const message of (answer['msgInfoList'] ?? []) as ReceivedMessage[]) model.received(interval(), message)
+      for (const message of (answer['msgInfoList'] ?? []) as ReceivedMessage[])
+        model.received(interval(), act.from, message)
       return nothing
     }
     case 'delete': {
-      const receiptHandle = model.handles.at(-1 - act.newest)
-      if (receiptHandle === undefined) return nothing
-      const { code } = await call(world, act.process, { Action: 'DeleteMessage', queueName: 'q', receiptHandle })
+      const { handle: receiptHandle, of: queueName } = model.handles.at(-1 - act.newest) ?? {}
+      if (receiptHandle === undefined || queueName === undefined) return nothing
+      const { code } = await call(world, act.process, { Action: 'DeleteMessage', queueName, receiptHandle })
       const during = interval()
       return { code, judge: (answered) => model.deleted(during, receiptHandle, answered) }
     }
@@ -190,6 +213,12 @@ async function perform(world: World, act: Act): Promise<Judgement> {
     case 'shards':
       await call(world, act.process, { Action: 'SetQueueAttributes', queueName: 'q', shards: act.shards })
       return nothing
+    case 'bury': {
+      const services = world.processes[act.process]
+      // A store that fails is tried again by the next beat.
+      if (services) await buryAged(services, Infinity, new AbortController().signal).catch(() => undefined)
+      return nothing
+    }
   }
 }
 
@@ -208,25 +237,26 @@ async function drain(world: World, visibilityTimeout: number): Promise<void> {
   // Delays are over by then, and so are the leases.
   await clock.advance(Math.max(visibilityTimeout, 60) * 1000)
   const left = new Set(model.remaining(clock.now()))
-  for (let empty = 0; empty < 3;) {
+  for (let empty = 0; empty < 6;) {
+    const queueName = empty % 2 === 0 ? 'q' : 'dead'
     const from = clock.now()
-    const answer = await whilePassing(
-      clock,
-      call(world, 0, { Action: 'BatchReceiveMessage', queueName: 'q', numOfMsg: 16 }),
-    )
+    const answer = await whilePassing(clock, call(world, 0, { Action: 'BatchReceiveMessage', queueName, numOfMsg: 16 }))
     const received = (answer['msgInfoList'] ?? []) as ReceivedMessage[]
     empty = received.length === 0 ? empty + 1 : 0
     for (const message of received) {
-      model.received({ from, to: clock.now() }, message)
-      const { code } = await call(world, 0, {
-        Action: 'DeleteMessage',
-        queueName: 'q',
-        receiptHandle: message.receiptHandle,
-      })
-      model.deleted({ from, to: clock.now() }, message.receiptHandle, code)
+      const { receiptHandle } = message
+      model.received({ from, to: clock.now() }, queueName, message)
+      const { code } = await call(world, 0, { Action: 'DeleteMessage', queueName, receiptHandle })
+      model.deleted({ from, to: clock.now() }, receiptHandle, code)
       left.delete(message.msgBody)
     }
     await clock.advance(1_000)
+  }
+  for (const queueName of ['q', 'dead']) {
+    const counts = await call(world, 0, { Action: 'GetQueueAttributes', queueName })
+    const { activeMsgNum, inactiveMsgNum, delayMsgNum } = counts as unknown as Record<string, number | undefined>
+    if (activeMsgNum !== 0 || inactiveMsgNum !== 0 || delayMsgNum !== 0)
+      throw new Error(`broken promise: ${queueName} is empty at the end: ${JSON.stringify(counts)}`)
   }
   const lost = model.remaining(clock.now()).filter((text) => left.has(text))
   if (lost.length > 0)

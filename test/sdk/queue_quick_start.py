@@ -190,6 +190,25 @@ with step('refusals have the codes that the SDK knows'):
     with refused(4100, '(10030)authentication failed'):
         account_of('another').list_queue()
 
+with step('rewind the queue: what was deleted comes again'):
+    queue_meta = QueueMeta()
+    queue_meta.rewindSeconds = 600
+    my_queue.set_attributes(queue_meta)
+    start = int(time.time())
+    my_queue.send_message(Message('again'))
+    first = my_queue.receive_message(3)
+    my_queue.delete_message(first.receiptHandle)
+    queue_meta = my_queue.get_attributes()
+    equal((queue_meta.rewindSeconds, queue_meta.rewindmsgNum), (600, 1))
+    my_queue.rewindQueue(start)
+    again = my_queue.receive_message(3)
+    equal((again.msgId, again.msgBody, again.enqueueTime), (first.msgId, 'again', first.enqueueTime))
+    with refused(4000, '(10680)invalid rewind time, you can get the vaild range of that via GetQueueAttributes'):
+        my_queue.rewindQueue(start - 700)
+    my_queue.set_attributes(QueueMeta())
+    with refused(6050, '(10670)your queue cannot be rewinded'):
+        my_queue.rewindQueue(start)
+
 with step('a queue that is missing: refused by 4440'):
     my_queue.delete()
     for use in (

@@ -10,7 +10,7 @@ import { findPython, preparePython } from './python.ts'
 
 /** `npm run test:sdk`: the quick starts of CMQ's documents by CMQ's own Python SDK, against the server of `npm start`. */
 
-const programs = ['queue_quick_start.py', 'topic_quick_start.py']
+const programs = ['queue_quick_start.py', 'topic_quick_start.py', 'dead_letters.py']
 
 /** How the SDK can be set to sign and to send. */
 const settings = [

@@ -60,6 +60,7 @@ const LARGEST_ITEM = 409_600
 
 export function memoryEngine({ now, staleness = () => 0 }: MemoryEngineOptions): MemoryEngine {
   const tables = new Map<string, MemoryTable>()
+  const made = new Set<string>()
 
   const tableOf = (name: string | undefined): MemoryTable => {
     const table = tables.get(name ?? '')
@@ -144,7 +145,9 @@ export function memoryEngine({ now, staleness = () => 0 }: MemoryEngineOptions):
     return { UnprocessedItems: {}, ConsumedCapacity: capacities }
   }
 
-  function transact({ TransactItems = [] }: TransactWriteItemsCommandInput) {
+  function transact({ TransactItems = [], ClientRequestToken }: TransactWriteItemsCommandInput) {
+    // What was made under a token is not made again.
+    if (ClientRequestToken !== undefined && made.has(ClientRequestToken)) return { ConsumedCapacity: [] }
     const inputs = TransactItems.map(({ Put, Update, Delete, ConditionCheck }) => ({
       input: (Put ?? Update ?? Delete ?? ConditionCheck ?? {}) as WriteInput,
       isCheck: ConditionCheck !== undefined,
@@ -164,6 +167,7 @@ export function memoryEngine({ now, staleness = () => 0 }: MemoryEngineOptions):
       if (!one?.isCheck) plan.write()
       units.set(one?.input.TableName, (units.get(one?.input.TableName) ?? 0) + 2 * plan.units)
     }
+    if (ClientRequestToken !== undefined) made.add(ClientRequestToken)
     return { ConsumedCapacity: [...units].map(([TableName, CapacityUnits]) => ({ TableName, CapacityUnits })) }
   }
 

@@ -1,6 +1,6 @@
 import type { Answer } from '../support/service.ts'
 import type { Call, History } from './history.ts'
-import { bodyOf, type Op } from './program.ts'
+import { bodyOf, GRAVEYARD, type Op } from './program.ts'
 import { urlOf } from './web.ts'
 import type { World } from './world.ts'
 
@@ -20,7 +20,7 @@ export async function perform(stage: Stage, op: Op): Promise<Call | undefined> {
   if (op.kind === 'weather') return void world.web.set(op.name, op.as)
   const given = givenOf(stage, op)
   if (op.kind === 'delete' && given.length === 0) return undefined
-  const parameters = parametersOf(op, given)
+  const parameters = parametersOf(op, given, world.clock.now())
   const call: Call = {
     op,
     from: world.clock.now(),
@@ -53,6 +53,8 @@ export interface ReceivedMessage {
   readonly firstDequeueTime: number
   readonly nextVisibleTime: number
   readonly dequeueCount: number
+  /** Of a dead letter: where it came from, and how often it was received there. */
+  readonly deadLetter?: { readonly sourceQueueName: string; readonly policy: number; readonly dequeueCount: number }
 }
 
 export const messagesIn = (answer: Answer | undefined): readonly ReceivedMessage[] =>
@@ -76,7 +78,11 @@ function givenOf({ handles }: Stage, op: Op): readonly string[] {
 
 type Parameters = Record<string, string | number>
 
-function parametersOf(op: Exclude<Op, { kind: 'kill' | 'weather' | 'rotate' }>, given: readonly string[]): Parameters {
+function parametersOf(
+  op: Exclude<Op, { kind: 'kill' | 'weather' | 'rotate' }>,
+  given: readonly string[],
+  now: number,
+): Parameters {
   switch (op.kind) {
     case 'send':
       return { Action: 'BatchSendMessage', queueName: op.queue, ...listOf('msgBody', given), delaySeconds: op.delay }
@@ -98,6 +104,14 @@ function parametersOf(op: Exclude<Op, { kind: 'kill' | 'weather' | 'rotate' }>, 
       return { Action: 'SetQueueAttributes', queueName: op.queue, ...op.attributes }
     case 'destroy':
       return { Action: 'DeleteQueue', queueName: op.queue }
+    case 'clear':
+      return { Action: 'ClearQueue', queueName: op.queue }
+    case 'rewind':
+      return { Action: 'RewindQueue', queueName: op.queue, startConsumeTime: rewoundTo(op.ago, now) }
+    case 'bury':
+      return op.settings
+        ? { Action: 'SetQueueAttributes', queueName: op.queue, deadLetterQueueName: GRAVEYARD, ...op.settings }
+        : { Action: 'UnbindDeadLetter', queueName: op.queue }
     case 'topic':
       return { Action: 'CreateTopic', topicName: op.topic, filterType: op.filterType, maxMsgSize: 1_048_576 }
     case 'publish':
@@ -132,6 +146,9 @@ function parametersOf(op: Exclude<Op, { kind: 'kill' | 'weather' | 'rotate' }>, 
       return { Action: 'Unsubscribe', topicName: op.topic, subscriptionName: op.name }
   }
 }
+
+/** The second that a rewind names. */
+export const rewoundTo = (ago: number, now: number): number => Math.floor(now / 1_000) - ago
 
 /** Topics called `keys` filter by them, all others by tags. */
 export const filtersByKeys = (topic: string): boolean => topic === 'keys'

@@ -18,7 +18,11 @@ export type Act =
   | { readonly kind: 'count'; readonly queue: string }
   | { readonly kind: 'create'; readonly queue: string; readonly attributes: Attributes }
   | { readonly kind: 'change'; readonly queue: string; readonly attributes: Attributes }
-  | { readonly kind: 'destroy'; readonly queue: string }
+  | { readonly kind: 'destroy' | 'clear'; readonly queue: string }
+  /** To so many seconds ago. */
+  | { readonly kind: 'rewind'; readonly queue: string; readonly ago: number }
+  /** Dead letters go to the queue that is there for them, as these settings say; without any they go nowhere any more. */
+  | { readonly kind: 'bury'; readonly queue: string; readonly settings: Attributes | undefined }
   | { readonly kind: 'topic'; readonly topic: string; readonly filterType: 1 | 2 }
   | ({
       readonly kind: 'publish'
@@ -66,6 +70,8 @@ export interface Program {
 }
 
 const queues = ['orders', 'mail', 'jobs'] as const
+/** Where dead letters go. */
+export const GRAVEYARD = 'graveyard'
 const topics = ['news', 'keys'] as const
 const names = ['one', 'two', 'three'] as const
 const tags = ['red', 'blue', 'green'] as const
@@ -77,6 +83,8 @@ interface Scene {
   readonly random: Random
   /** Topics are for some seeds alone: their runs cost more than all else. */
   readonly hasTopics: boolean
+  readonly hasRewinds: boolean
+  readonly hasDeadLetters: boolean
 }
 
 const queueOf = ({ random }: Scene): string =>
@@ -154,6 +162,36 @@ const kinds: readonly (readonly [weight: number, draw: (scene: Scene) => Act])[]
   [2, (scene) => ({ kind: 'intrude', queue: queueOf(scene) })],
 ]
 
+const rewindKinds: typeof kinds = [
+  [3, (scene) => ({ kind: 'rewind', queue: queueOf(scene), ago: scene.random.pick([0, 5, 60, 600]) })],
+  [1, (scene) => ({ kind: 'clear', queue: scene.random.pick([queues[1], queues[2]]) })],
+  [
+    1,
+    (scene) => ({
+      kind: 'change',
+      queue: queues[1],
+      attributes: { rewindSeconds: scene.random.pick([0, 60, 3_600]) },
+    }),
+  ],
+]
+
+const deadLetterKinds: typeof kinds = [
+  [
+    4,
+    (scene) => ({
+      kind: 'bury',
+      queue: scene.random.pick(queues),
+      settings: scene.random.weighted<Attributes | undefined>([
+        [4, { policy: 0, maxReceiveCount: scene.random.pick([1, 2, 4]) }],
+        [1, { policy: 1, maxTimeToLive: 300 }],
+        [1, undefined],
+      ]),
+    }),
+  ],
+  [20, () => ({ kind: 'receive', queue: GRAVEYARD, count: 5, wait: 0 })],
+  [10, () => ({ kind: 'delete', queue: GRAVEYARD, back: [0, 1, 2] })],
+]
+
 const topicKinds: typeof kinds = [
   [
     60,
@@ -204,7 +242,12 @@ const PROCESSES = 60
 /** The program of a seed: so many operations, some at once, most within a second or so. */
 export function programOf(seed: number, count: number): Program {
   const random = randomOf(seed, 'program')
-  const scene: Scene = { random, hasTopics: random.chance(0.4) }
+  const scene: Scene = {
+    random,
+    hasTopics: random.chance(0.4),
+    hasRewinds: random.chance(0.3),
+    hasDeadLetters: random.chance(0.3),
+  }
   const numbered = (acts: readonly Act[], first: number): readonly Op[] =>
     acts.map((act, index) => ({ id: first + index, at: 0, process: 0, ...act }))
   const attributes = {
@@ -217,16 +260,24 @@ export function programOf(seed: number, count: number): Program {
     maxMsgSize: 1_048_576,
     shards: random.pick([1, 1, 1, 2, 4]),
   }
-  const setUp: Act[] = queues.map((queue) => ({ kind: 'create', queue, attributes }))
+  const rewinding = scene.hasRewinds && attributes.msgRetentionSeconds > 3_600 ? { rewindSeconds: 3_600 } : {}
+  const all = scene.hasDeadLetters ? [...queues, GRAVEYARD] : queues
+  const setUp: Act[] = all.map((queue) => ({ kind: 'create', queue, attributes: { ...attributes, ...rewinding } }))
   if (scene.hasTopics) {
     setUp.push({ kind: 'topic', topic: 'news', filterType: 1 }, { kind: 'topic', topic: 'keys', filterType: 2 })
     for (const topic of topics) setUp.push(subscription(scene, topic, 'one'), subscription(scene, topic, 'two'))
   }
+  const drawn = [
+    ...kinds,
+    ...(scene.hasTopics ? topicKinds : []),
+    ...(scene.hasRewinds ? rewindKinds : []),
+    ...(scene.hasDeadLetters ? deadLetterKinds : []),
+  ]
   const pause = random.pick([60, 300, 1_500])
   let at = 1_000
   const ops = Array.from({ length: count }, (_, index): Op => {
     at += random.chance(0.2) ? 0 : random.chance(0.02) ? random.below(40_000) : random.below(pause)
-    const act = random.weighted(scene.hasTopics ? [...kinds, ...topicKinds] : kinds)(scene)
+    const act = random.weighted(drawn)(scene)
     return { id: setUp.length + index, at, process: random.below(PROCESSES), ...act }
   })
   return { seed, setUp: numbered(setUp, 0), ops }

@@ -1,5 +1,8 @@
 import type { Call } from '../history.ts'
+import { GRAVEYARD } from '../program.ts'
+import { buried, checkDeadLetters, mayDie } from './dead-letters.ts'
 import type { Ledger, Message, Receipt } from './ledger.ts'
+import { checkRewound, mayBringBack, rewindsOf } from './rewinds.ts'
 import type { Row, Violation } from './rows.ts'
 import { AFTERMATH, settingsOf, type Settings } from './settings.ts'
 
@@ -7,17 +10,23 @@ import { AFTERMATH, settingsOf, type Settings } from './settings.ts'
 export function judgeQueues(ledger: Ledger): readonly Violation[] {
   const settings = settingsOf(ledger.history)
   const receives = receivesOf(ledger)
-  return [
-    ...ledger.messages.flatMap((message) => [
-      ...checkLost(ledger, settings, message),
-      ...checkRevived(settings, message),
+  const graves = buried(ledger)
+
+  function judgeMessage(message: Message): readonly Violation[] {
+    const rewinds = rewindsOf(ledger, message.queue)
+    const isBuried = mayDie(ledger.history, message.queue) && graves.has(message.msgId)
+    // What was rewound lives anew: its counts begin again, and so do its leases.
+    const mayLiveTwice = rewinds.length > 0 && message.deletions.some(({ outcome }) => outcome !== 'refused')
+    return [
+      ...(isBuried ? [] : checkLost(ledger, settings, message)),
+      ...checkRevived(settings, rewinds, message),
       ...checkTimes(ledger, settings, message),
-      ...checkOverlaps(message),
-      ...checkCounts(message, receives),
-      ...checkDeletions(ledger, settings, message),
-    ]),
-    ...checkSettled(ledger),
-  ]
+      ...(mayLiveTwice
+        ? checkRewound(ledger, settings, message)
+        : [...checkOverlaps(message), ...checkCounts(message, receives), ...checkDeletions(ledger, settings, message)]),
+    ]
+  }
+  return [...ledger.messages.flatMap(judgeMessage), ...checkDeadLetters(ledger), ...checkSettled(ledger)]
 }
 
 const violation = (row: Row, what: string, ...calls: readonly (Call | undefined)[]): Violation => ({
@@ -44,16 +53,21 @@ function checkLost({ history, originOf, apart }: Ledger, settings: Settings, mes
   return [violation('lost', nameOf(message), sending, first?.call)]
 }
 
-function checkRevived(settings: Settings, message: Message): Violation[] {
+function checkRevived(settings: Settings, rewinds: readonly Call[], message: Message): Violation[] {
   const { queue, receipts, deletions, sentBy } = message
   const ended = deletions.filter(({ outcome }) => outcome === 'acknowledged').map(({ call }) => call)
   // What was sent before its queue was deleted is not in another one of its name.
   const gone = settings.deletions(queue).filter(({ from }) => sentBy !== undefined && sentBy.to < from)
-  return receipts.flatMap(({ call }) =>
-    [...ended, ...gone]
+  return receipts.flatMap(({ call, message: { enqueueTime } }) => [
+    ...gone
       .filter(({ to }) => call.from > to)
       .map((deletion) => violation('revived', nameOf(message), sentBy, deletion, call)),
-  )
+    ...ended
+      .filter((deletion) => call.from > deletion.to && !mayBringBack(rewinds, deletion, call, enqueueTime))
+      .map((deletion) =>
+        violation(rewinds.length > 0 ? 'rewound' : 'revived', nameOf(message), sentBy, deletion, call),
+      ),
+  ])
 }
 
 /** Nothing comes before its delay is over, after its retention, or only to one who has never looked before. */
@@ -71,7 +85,9 @@ function checkTimes({ history, originOf, apart }: Ledger, settings: Settings, me
     )
     if (call.from + call.skew >= sentAt + 1_000 + retention * 1_000)
       found.push(violation('expired', nameOf(message), origin, call))
-    if (call.from >= history.settledAt) found.push(violation('late', nameOf(message), origin, call))
+    // Whoever looks at a queue may move its dead letters, at any time.
+    if (call.from >= history.settledAt && queue !== GRAVEYARD)
+      found.push(violation('late', nameOf(message), origin, call))
   }
   return found
 }

@@ -11,6 +11,8 @@ export const rows = {
   miscounted: 'received with a count that is not the number of its receives',
   trespassed: 'deleted by a handle that was not the newest, or had run out',
   refused: 'not deleted by the newest handle while its lease held',
+  rewound: 'received after its deletion although no rewind brought it back, or not although one did',
+  misplaced: 'a dead letter in both queues, or dead too soon',
   unmatched: 'delivered to a subscription that does not want it',
   gaps: 'retried earlier or later than its policy says',
   unsettled: 'counted at the end, when nothing was there',

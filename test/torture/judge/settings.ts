@@ -10,9 +10,9 @@ const CACHED = 1_100
 export interface Settings {
   /** Every value that may have been in force for somebody at some time of the interval. */
   possible(queue: string, attribute: string, from: number, to: number): readonly number[]
-  /** Whether the queue may have been deleted since then, until the end. */
+  /** Whether the queue may have been deleted or cleared since then, until the end. */
   mayBeGone(queue: string, since: number): boolean
-  /** Deletions of the queue that were answered well. */
+  /** When the queue was deleted or cleared, for certain. */
   deletions(queue: string): readonly Call[]
 }
 
@@ -26,6 +26,7 @@ interface Version {
 /** What CMQ gives a queue that says nothing (406/5832). */
 const DEFAULTS: Readonly<Record<string, number>> = {
   visibilityTimeout: 30,
+  rewindSeconds: 0,
   msgRetentionSeconds: 345_600,
   pollingWaitSeconds: 0,
   maxMsgSize: 65_536,
@@ -63,13 +64,16 @@ export function settingsOf({ calls, profile }: History): Settings {
     mayBeGone: (queue, since) =>
       calls.some(
         ({ op, to, outcome }) =>
-          op.kind === 'destroy' &&
+          (op.kind === 'destroy' || op.kind === 'clear') &&
           op.queue === queue &&
           outcome !== 'refused' &&
           (outcome === 'unknown' ? to + AFTERMATH : to + margin) >= since,
       ),
 
     deletions: (queue) =>
-      calls.filter(({ op, outcome }) => op.kind === 'destroy' && op.queue === queue && outcome === 'acknowledged'),
+      calls.filter(
+        ({ op, outcome }) =>
+          (op.kind === 'destroy' || op.kind === 'clear') && op.queue === queue && outcome === 'acknowledged',
+      ),
   }
 }

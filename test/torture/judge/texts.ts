@@ -1,5 +1,7 @@
 import { claim, subscriptionsOf, type Subscription } from './claims.ts'
 import type { Call } from '../history.ts'
+import { GRAVEYARD } from '../program.ts'
+import { mayDie } from './dead-letters.ts'
 import type { Ledger, Message } from './ledger.ts'
 import { noTally, type Tally, type Violation } from './rows.ts'
 import { settingsOf } from './settings.ts'
@@ -31,7 +33,8 @@ export function judgeTexts(ledger: Ledger): { readonly violations: readonly Viol
         tally.duplicated += Math.max(0, found.length - most)
         violations.push(...checkCopies(ledger, call, known))
         const isSafe = !settings.mayBeGone(queue, 0) && !isShort(queue, call) && fits(queue, call, text)
-        if (isSafe && found.length < least)
+        const dead = mayDie(history, queue) ? (copies.get(`${GRAVEYARD} ${text}`) ?? []) : []
+        if (isSafe && found.length + dead.length < least)
           violations.push({
             row: 'lost',
             what: `${shown(text)} for ${queue}: ${found.length} of ${least}`,
@@ -63,7 +66,8 @@ export function judgeTexts(ledger: Ledger): { readonly violations: readonly Viol
     const isSame = receipts.every(({ message }) => message.msgBody === text)
     if (!isWhole || !isSame) return [{ row: 'wrong', what: `${shown(text)} in ${queue}`, ops: all }]
     const { op, outcome } = call
-    if (outcome === 'refused' || (op.kind === 'send' && op.queue !== queue))
+    const isDead = queue === GRAVEYARD && (op.kind !== 'send' || mayDie(history, op.queue))
+    if (outcome === 'refused' || (op.kind === 'send' && op.queue !== queue && !isDead))
       return [{ row: 'unexpected', what: `${shown(text)} in ${queue}`, ops: all }]
     return []
   }

@@ -23,7 +23,7 @@ export function newClient(port: number): Client {
       const call = request({ host: '127.0.0.1', port, path: '/v2/index.php', method: 'POST', headers, agent })
       call.setTimeout(PATIENCE, () => call.destroy(new Error('no answer in time')))
       call.once('error', reject)
-      call.once('response', (response) => text(response).then(resolve, reject))
+      call.once('response', (response) => void text(response).then(resolve, reject))
       call.end(body)
     })
   }

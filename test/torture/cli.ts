@@ -76,7 +76,8 @@ async function torture(options: Options): Promise<void> {
   const startedAt = performance.now()
   const totals = noTotals()
   const failed = await runAll(options, totals)
-  console.log(reportOf(totals, (performance.now() - startedAt) / 1_000))
+  const { user, system } = process.cpuUsage()
+  console.log(reportOf(totals, (performance.now() - startedAt) / 1_000, (user + system) / 1_000_000))
   const [worst] = failed.toSorted((a, b) => a.one.program.seed - b.one.program.seed)
   if (!worst) return
   console.log(`\nfailed: ${failed.map(({ one }) => one.program.seed).join(' ')}`)

@@ -7,7 +7,7 @@ export type CrashPoint = string
 export type CrashPoints = Map<CrashPoint, { passed: number; died: number }>
 
 /** One place of so many is deadly in each seed, so that processes do not die all the time. */
-const DEADLY = 4
+const DEADLY = 3
 
 /** Draws deaths so that places which a seed passes seldom are as likely as others. */
 export function mortality(

@@ -40,7 +40,7 @@ export interface Profile {
 }
 
 /** A world in which nothing goes wrong. */
-const CALM: Profile = {
+export const CALM: Profile = {
   rates: {},
   processes: 2,
   isAlone: false,
@@ -66,7 +66,7 @@ export function profileOf(seed: number): Profile {
   if (random.chance(0.25)) return place
   const severity = random.pick([3, 15, 60])
   const rates: Profile['rates'] = Object.fromEntries(
-    faultKinds.filter(() => random.chance(0.5)).map((kind) => [kind, kind === 'crash' ? 250 : severity]),
+    faultKinds.filter(() => random.chance(0.5)).map((kind) => [kind, kind === 'crash' ? 500 : severity]),
   )
   return {
     ...place,

@@ -50,12 +50,12 @@ export function add(totals: Totals, result: SeedResult): void {
 }
 
 /** The report, whose last lines are the rows. */
-export function reportOf(totals: Totals, seconds: number): string {
+export function reportOf(totals: Totals, seconds: number, cpuSeconds = seconds): string {
   const { seeds, operations, calls, tally, faults, points, deaths, counts } = totals
   const missed = [...points].filter(([, { died }]) => died === 0)
   const explained = tally.duplicated - (counts.get('unexplained') ?? 0)
   return [
-    `${number(operations)} operations of ${number(seeds)} seeds in ${seconds.toFixed(0)} s (${number(operations / seconds)} a second), as ${number(calls)} calls`,
+    `${number(operations)} operations of ${number(seeds)} seeds in ${seconds.toFixed(0)} s (${number(operations / seconds)} a second, ${number(operations / cpuSeconds)} a second of one core), as ${number(calls)} calls`,
     `faults: ${faultKinds
       .filter((kind) => kind !== 'crash')
       .map((kind) => `${kind} ${number(faults.get(kind) ?? 0)}`)

@@ -4,7 +4,7 @@ import type { Client } from '../support/service.ts'
 import { caseOf, onceFailed } from './cases.ts'
 import type { History } from './history.ts'
 import type { Row } from './judge/rows.ts'
-import { plainly, type Profile } from './profile.ts'
+import { CALM, plainly } from './profile.ts'
 import { runProgram } from './run-seed.ts'
 import { shrink } from './shrink.ts'
 import { trySeed } from './try-seed.ts'
@@ -18,13 +18,13 @@ const SEEDS = [3, 5, 9, 12]
 
 describe('given a seed', () => {
   it.each(SEEDS)('when %i is run twice, then all goes the same way', async (seed) => {
-    const { program, profile } = caseOf(seed, 80)
+    const { program, profile } = caseOf(seed, 60)
     const first = await runProgram(program, { profile })
     expect(seen((await runProgram(program, { profile })).history)).toBe(seen(first.history))
   })
 
   it.each(SEEDS)('when %i is run, then nothing is wrong', async (seed) => {
-    const { program, profile } = caseOf(seed, 300)
+    const { program, profile } = caseOf(seed, 150)
     expect((await trySeed(program, { profile })).result.violations).toEqual([])
   })
 
@@ -135,22 +135,9 @@ function withKey(input: Input, change: (key: string) => string): Input {
   return input
 }
 
-/** Nothing goes wrong but what is spoilt. */
-const calm = ({ processes }: Profile): Profile => ({
-  rates: {},
-  processes,
-  isAlone: false,
-  skew: 0,
-  staleness: 0,
-  ttl: 'never',
-  luck: 0,
-  leaving: 0,
-  latency: 8,
-})
-
 describe('given a store that does not do what it says', () => {
   const one = caseOf(1, 400)
-  const profile = calm(one.profile)
+  const profile = CALM
 
   it.each(sabotages)('when something is %s by it, then the judge says so', async (row, sabotage) => {
     const { result } = await trySeed(one.program, { profile, sabotage })

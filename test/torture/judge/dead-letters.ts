@@ -1,7 +1,9 @@
 import type { Call, History } from '../history.ts'
+import { START } from '../../support/clock.ts'
 import { GRAVEYARD } from '../program.ts'
 import type { Ledger, Message } from './ledger.ts'
 import type { Violation } from './rows.ts'
+import type { Settings } from './settings.ts'
 
 /** What is in the queue of dead letters, by the id that it had in its own. */
 export const buried = ({ messages }: Ledger): ReadonlyMap<string, Message> =>
@@ -13,6 +15,13 @@ const burialsOf = ({ calls }: History, queue: string): readonly Call[] =>
 
 /** Whether messages of the queue may have died. */
 export const mayDie = (history: History, queue: string): boolean => burialsOf(history, queue).length > 0
+
+/** Whether a message of the queue may have died, and then have ended where it lay. */
+export const mayEndBuried = (history: History, { possible }: Settings, queue: string): boolean =>
+  mayDie(history, queue) &&
+  possible(GRAVEYARD, 'msgRetentionSeconds', 0, history.endedAt).some(
+    (retention) => START + retention * 1_000 <= history.endedAt,
+  )
 
 /** A dead letter is in one queue at a time, and was received as often as the policy says. */
 export function checkDeadLetters(ledger: Ledger): readonly Violation[] {

@@ -1,6 +1,6 @@
 import type { Call } from '../history.ts'
 import { GRAVEYARD } from '../program.ts'
-import { buried, checkDeadLetters, mayDie } from './dead-letters.ts'
+import { buried, checkDeadLetters, mayDie, mayEndBuried } from './dead-letters.ts'
 import type { Ledger, Message, Receipt } from './ledger.ts'
 import { checkRewound, mayBringBack, rewindsOf } from './rewinds.ts'
 import type { Row, Violation } from './rows.ts'
@@ -14,7 +14,9 @@ export function judgeQueues(ledger: Ledger): readonly Violation[] {
 
   function judgeMessage(message: Message): readonly Violation[] {
     const rewinds = rewindsOf(ledger, message.queue)
-    const isBuried = mayDie(ledger.history, message.queue) && graves.has(message.msgId)
+    const { history } = ledger
+    const isBuried =
+      mayEndBuried(history, settings, message.queue) || (mayDie(history, message.queue) && graves.has(message.msgId))
     // What was rewound lives anew: its counts begin again, and so do its leases.
     const mayLiveTwice = rewinds.length > 0 && message.deletions.some(({ outcome }) => outcome !== 'refused')
     return [

@@ -1,7 +1,7 @@
 import { claim, subscriptionsOf, type Subscription } from './claims.ts'
 import type { Call } from '../history.ts'
 import { GRAVEYARD } from '../program.ts'
-import { mayDie } from './dead-letters.ts'
+import { mayDie, mayEndBuried } from './dead-letters.ts'
 import type { Ledger, Message } from './ledger.ts'
 import { noTally, type Tally, type Violation } from './rows.ts'
 import { settingsOf } from './settings.ts'
@@ -32,7 +32,11 @@ export function judgeTexts(ledger: Ledger): { readonly violations: readonly Viol
         if (found.length > 0 && outcome === 'unknown') tally.recovered++
         tally.duplicated += Math.max(0, found.length - most)
         violations.push(...checkCopies(ledger, call, known))
-        const isSafe = !settings.mayBeGone(queue, 0) && !isShort(queue, call) && fits(queue, call, text)
+        const isSafe =
+          !settings.mayBeGone(queue, 0) &&
+          !isShort(queue, call) &&
+          !mayEndBuried(history, settings, queue) &&
+          fits(queue, call, text)
         const dead = mayDie(history, queue) ? (copies.get(`${GRAVEYARD} ${text}`) ?? []) : []
         if (isSafe && found.length + dead.length < least)
           violations.push({

@@ -44,7 +44,7 @@ export async function loadServer(): Promise<LoadOutcome> {
     const before = memory()
     for (let index = 0; index < CONNECTIONS; index++) sockets.push(await opened(server.port, index))
     const pollers = Array.from({ length: POLLS }, () => newClient(server.port))
-    const polling = pollers.map((poller) => poller.ask('ReceiveMessage', { queueName: 'idle', pollingWaitSeconds: 10 }))
+    const polling = pollers.map((poller) => poller.ask('ReceiveMessage', { queueName: 'idle', pollingWaitSeconds: 30 }))
     await sleep(1_000)
 
     const times = await askForLittle(client)

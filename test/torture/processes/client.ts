@@ -11,7 +11,7 @@ export interface Client {
 }
 
 /** How long a client waits for an answer, in milliseconds. */
-const PATIENCE = 15_000
+const PATIENCE = 40_000
 
 export function newClient(port: number): Client {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })

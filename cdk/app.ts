@@ -1,15 +1,17 @@
 import { App, Stack } from 'aws-cdk-lib'
 import { CmqService } from './cmq-service.ts'
 import { readContext } from './context.ts'
+import { propsOf } from './references.ts'
 
 const app = new App()
-const { problem, stackName, props } = readContext(app.node.getAllContext() as Record<string, unknown>)
+const context = readContext(app.node.getAllContext() as Record<string, unknown>)
 
-if (problem === undefined) {
+if (context.problem === undefined) {
+  const { stackName, props, references } = context
   const stack = new Stack(app, stackName, { description: 'A queue and topic service that speaks CMQ' })
   // An id of Default leaves no trace in the names of the outputs: cmq.Endpoint.
-  new CmqService(stack, 'Default', props)
+  new CmqService(stack, 'Default', { ...props, ...propsOf(stack, references) })
 } else {
-  console.error(problem)
+  console.error(context.problem)
   process.exitCode = 1
 }

@@ -1,52 +1,31 @@
 import {
-  aws_apigatewayv2 as gateway,
-  aws_apigatewayv2_integrations as integrations,
-  aws_dynamodb as dynamodb,
+  type aws_apigatewayv2 as gateway,
+  type aws_cloudwatch as cloudwatch,
+  type aws_dynamodb as dynamodb,
+  type aws_iam as iam,
   type aws_lambda as lambda,
   aws_logs as logs,
-  aws_scheduler as scheduler,
-  aws_secretsmanager as secrets,
+  type aws_scheduler as scheduler,
+  type aws_secretsmanager as secrets,
+  type aws_sqs as sqs,
   CfnOutput,
   RemovalPolicy,
   Stack,
+  Tags,
 } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
-import { keyVariables, runVariables } from '../lib/names.ts'
-import { partitionKey, sortKey, type Table, tables, ttlAttribute } from '../lib/tables.ts'
-import { allow, createFunction, type FunctionKind, functionKinds, letStart, letStartItself } from './functions.ts'
-import { createScheduleRole, everyMinute, letWakeItself, wakeUpVariables } from './schedules.ts'
-import { type SettingProps, settingsOf } from './settings.ts'
-
-export interface CmqServiceProps extends SettingProps {
-  /**
-   * What becomes of the tables, the key pair and the logs when the stack is deleted. While they are retained, the tables
-   * are also protected from deletion by hand. DESTROY leaves nothing behind, and loses every queue and message.
-   * @default RemovalPolicy.RETAIN
-   */
-  readonly removalPolicy?: RemovalPolicy
-
-  /**
-   * How long logs are kept. Every request writes a line, so longer costs more.
-   * @default RetentionDays.ONE_MONTH
-   */
-  readonly logRetention?: logs.RetentionDays
-
-  /**
-   * Megabytes of memory of the function that answers requests, and CPU in proportion. A consumer that waits for messages
-   * occupies a function and pays for its memory although waiting needs little; more makes cold starts and large batches
-   * faster.
-   * @default 512
-   */
-  readonly memorySize?: number
-
-  /**
-   * Megabytes of memory of the functions that deliver what was published, and CPU in proportion. One pushes to one
-   * subscription and waits most of its time for its subscriber; more pushes faster to one that can take it, and holds more
-   * large messages at once.
-   * @default 512
-   */
-  readonly pushMemorySize?: number
-}
+import type { Measure } from '../lib/names.ts'
+import type { Table } from '../lib/tables.ts'
+import { createAlarms } from './alarms.ts'
+import { createDashboard } from './dashboard.ts'
+import { createHttpApi } from './http-api.ts'
+import { createKeyPair } from './key-pair.ts'
+import { measured, namespaceOf } from './metrics.ts'
+import type { CmqServiceProps } from './props.ts'
+import { settingsOf } from './settings.ts'
+import { createTables, restorableByDefault } from './tables.ts'
+import type { Watched } from './watched.ts'
+import { type Counting, createFunctions, type Sizes } from './wiring.ts'
 
 /**
  * A queue and topic service that speaks CMQ: an HTTP API, the function behind it, those that deliver what was published,
@@ -62,72 +41,138 @@ export class CmqService extends Construct {
   readonly retryFunction: lambda.Function
   /** Holds all schedules of the service: those that recur, and those of deliveries that are due later. */
   readonly scheduleGroup: scheduler.ScheduleGroup
+  /** Holds the calls of recurring schedules that could not be made. */
+  readonly failedBeats: sqs.Queue
   readonly httpApi: gateway.HttpApi
-  /** The URL that CMQ's SDKs are given. */
+  readonly stage: gateway.HttpStage
+  readonly accessLogs: logs.LogGroup
+  /** The name of its own that the API was given. */
+  readonly domainName: gateway.DomainName | undefined
+  /** The URL that CMQ's SDKs are given: they append CMQ's path themselves. */
   readonly endpoint: string
+  readonly alarms: readonly cloudwatch.Alarm[]
+  readonly dashboard: cloudwatch.Dashboard | undefined
+  /** Where the functions count, and what. */
+  readonly counting: Counting
+  private readonly sizes: Sizes
 
   constructor(scope: Construct, id: string, props: CmqServiceProps = {}) {
     super(scope, id)
     const { removalPolicy = RemovalPolicy.RETAIN, logRetention = logs.RetentionDays.ONE_MONTH } = props
-    const { memorySize = 512, pushMemorySize = 512 } = props
-    const { stackName, region } = Stack.of(this)
+    const { encryptionKey, alarmTopic, alarms = alarmTopic !== undefined, pointInTimeRecovery } = props
+    const restorable = pointInTimeRecovery ?? restorableByDefault
+    const { api, push, releaseDelayed, retryDeliveries } = props
+    this.sizes = { api, push, releaseDelayed, retryDeliveries }
+    const { metrics = false } = props
+    this.counting = { namespace: namespaceOf(this), all: metrics, overdue: metrics || alarms }
+    for (const [name, value] of Object.entries(props.tags ?? {})) Tags.of(this).add(name, value)
 
-    this.tables = {
-      registry: this.createTable('Registry', tables.registry, removalPolicy),
-      messages: this.createTable('Messages', tables.messages, removalPolicy),
-      deliveries: this.createTable('Deliveries', tables.deliveries, removalPolicy),
-      bodies: this.createTable('Bodies', tables.bodies, removalPolicy),
+    this.tables = createTables(this, { restorable, encryptionKey, removalPolicy })
+    this.secret = createKeyPair(this, removalPolicy, encryptionKey)
+    const { functions, scheduleGroup, failedBeats } = createFunctions(this, {
+      tables: this.tables,
+      secret: this.secret,
+      encryptionKey,
+      sizes: this.sizes,
+      pushNetwork: props.network,
+      settings: settingsOf(props),
+      counting: this.counting,
+      logRetention,
+      removalPolicy,
+    })
+    this.apiFunction = functions.api
+    this.pushFunction = functions.push
+    this.releaseFunction = functions.releaseDelayed
+    this.retryFunction = functions.retryDeliveries
+    this.scheduleGroup = scheduleGroup
+    this.failedBeats = failedBeats
+
+    const { throttle, domain } = props
+    const created = createHttpApi(this, this.apiFunction, { throttle, domain, logRetention, removalPolicy })
+    this.httpApi = created.httpApi
+    this.stage = created.stage
+    this.accessLogs = created.accessLogs
+    this.domainName = created.domainName
+    this.endpoint = created.url
+
+    this.alarms = alarms ? createAlarms(this, this.watched(), alarmTopic) : []
+    this.dashboard = props.dashboard ? createDashboard(this, this.watched()) : undefined
+    this.createOutputs()
+  }
+
+  /** Lets somebody read the key pair that clients sign with: whoever may sends and receives what he likes. */
+  grantReadKeyPair(grantee: iam.IGrantable): iam.Grant {
+    return this.secret.grantRead(grantee)
+  }
+
+  /** Requests, whatever was answered; a sum over five minutes. */
+  metricRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.stage.metricCount(options)
+  }
+
+  /** Answers of 5xx: the service failed, or was asked for more than it may take. A sum over five minutes. */
+  metricServerErrors(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.stage.metricServerError({ statistic: 'Sum', ...options })
+  }
+
+  /** Milliseconds from a request to its answer, the waits of consumers among them. */
+  metricLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.stage.metricLatency(options)
+  }
+
+  /** Requests that CMQ refuses by this code; needs `metrics`. A sum over five minutes. */
+  metricRefused(code: number, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.counted('refused', { dimensionsMap: { refusal: String(code) }, ...options })
+  }
+
+  /** Messages that were sent and published; needs `metrics`. A sum over five minutes. */
+  metricMessagesIn(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.counted('messagesIn', options)
+  }
+
+  /** Messages that were received; needs `metrics`. A sum over five minutes. */
+  metricMessagesOut(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.counted('messagesOut', options)
+  }
+
+  /** Attempts at pushing a message; needs `metrics`. A sum over five minutes. */
+  metricPushes(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.counted('milliseconds', { dimensionsMap: { action: 'Push' }, statistic: 'SampleCount', ...options })
+  }
+
+  /** Attempts at pushing a message that failed; needs `metrics`. A sum over five minutes. */
+  metricFailedPushes(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.counted('failed', options)
+  }
+
+  /** Messages that were given up after their retries; needs `metrics`. A sum over five minutes. */
+  metricDropped(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.counted('dropped', options)
+  }
+
+  private counted(name: Measure, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    if (!this.counting.all) throw new Error(`the metric ${name} is counted only where the property metrics is true`)
+    return measured(this.counting.namespace, name, options)
+  }
+
+  private watched(): Watched {
+    return {
+      functions: {
+        api: this.apiFunction,
+        push: this.pushFunction,
+        releaseDelayed: this.releaseFunction,
+        retryDeliveries: this.retryFunction,
+      },
+      sizes: this.sizes,
+      tables: this.tables,
+      stage: this.stage,
+      failedBeats: this.failedBeats,
+      counting: this.counting,
     }
-    this.secret = this.createSecret(removalPolicy)
-    // Whatever is scheduled would call functions that are gone.
-    this.scheduleGroup = new scheduler.ScheduleGroup(this, 'Schedules', { removalPolicy: RemovalPolicy.DESTROY })
+  }
 
-    const settings = settingsOf(props)
-    const create = (id: string, kind: FunctionKind, memorySize: number, variables: Readonly<Record<string, string>>) =>
-      createFunction(this, id, kind, {
-        tables: this.tables,
-        memorySize,
-        environment: { ...settings, ...variables },
-        logRetention,
-        removalPolicy,
-      })
-
-    const wakeUpRole = createScheduleRole(this, 'WakeUpRole', this.scheduleGroup)
-    const wakeUps = wakeUpVariables(this.scheduleGroup, wakeUpRole)
-    this.pushFunction = create('Push', functionKinds.push, pushMemorySize, wakeUps)
-    const push = { [runVariables.pushFunction]: this.pushFunction.functionName }
-    this.releaseFunction = create('ReleaseDelayed', functionKinds.releaseDelayed, pushMemorySize, {
-      ...wakeUps,
-      ...push,
-    })
-    this.retryFunction = create('RetryDeliveries', functionKinds.retryDeliveries, pushMemorySize, push)
-    this.apiFunction = create('Api', functionKinds.api, memorySize, {
-      ...push,
-      [runVariables.releaseFunction]: this.releaseFunction.functionName,
-      [keyVariables.secretArn]: this.secret.secretArn,
-    })
-    allow(this.apiFunction, this.secret.secretArn, 'secretsmanager', ['GetSecretValue'])
-    letStart(this.apiFunction, this.pushFunction, this.releaseFunction)
-    letStart(this.releaseFunction, this.pushFunction)
-    letStart(this.retryFunction, this.pushFunction)
-    for (const worker of [this.pushFunction, this.releaseFunction]) {
-      letStartItself(worker)
-      letWakeItself(worker, this.scheduleGroup, wakeUpRole)
-    }
-
-    const beatRole = createScheduleRole(this, 'BeatRole', this.scheduleGroup)
-    everyMinute(this.retryFunction, this.scheduleGroup, beatRole)
-    everyMinute(this.releaseFunction, this.scheduleGroup, beatRole)
-
-    this.httpApi = new gateway.HttpApi(this, 'HttpApi', {
-      apiName: stackName,
-      description: 'Every method and path goes to one function, since CMQ names its action in a parameter',
-      defaultIntegration: new integrations.HttpLambdaIntegration('Api', this.apiFunction, {
-        payloadFormatVersion: gateway.PayloadFormatVersion.VERSION_2_0,
-      }),
-    })
-    this.endpoint = `${this.httpApi.apiEndpoint}/v2/index.php`
-
+  private createOutputs(): void {
+    const { region } = Stack.of(this)
     const read = `aws secretsmanager get-secret-value --region ${region} --secret-id ${this.secret.secretArn}`
     new CfnOutput(this, 'Endpoint', { value: this.endpoint, description: 'The endpoint that SDKs of CMQ are given' })
     new CfnOutput(this, 'SecretArn', {
@@ -142,31 +187,10 @@ export class CmqService extends Construct {
       value: `${read} --query SecretString --output text`,
       description: 'The command that prints the key pair',
     })
-  }
-
-  private createTable(id: string, { pointInTimeRecovery }: (typeof tables)[Table], removalPolicy: RemovalPolicy) {
-    return new dynamodb.Table(this, id, {
-      partitionKey: { name: partitionKey, type: dynamodb.AttributeType.STRING },
-      sortKey: { name: sortKey, type: dynamodb.AttributeType.STRING },
-      billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,
-      timeToLiveAttribute: ttlAttribute,
-      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: pointInTimeRecovery },
-      deletionProtection: removalPolicy === RemovalPolicy.RETAIN,
-      removalPolicy,
-    })
-  }
-
-  /** Secrets Manager makes the key at deployment, and makes it anew when anything said here changes: clients lose theirs. */
-  private createSecret(removalPolicy: RemovalPolicy) {
-    return new secrets.Secret(this, 'KeyPair', {
-      description: 'The key pair that clients of the queue service sign with',
-      generateSecretString: {
-        secretStringTemplate: JSON.stringify({ secretId: `AKID${this.node.addr.slice(-32)}` }),
-        generateStringKey: 'secretKey',
-        passwordLength: 32,
-        excludePunctuation: true,
-      },
-      removalPolicy,
-    })
+    if (this.domainName)
+      new CfnOutput(this, 'DomainTarget', {
+        value: this.domainName.regionalDomainName,
+        description: 'Where the name of the API has to point, as a CNAME or an alias',
+      })
   }
 }

@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import * as v from 'valibot'
 import { CmqError } from '../lib/domain/errors.ts'
-import { parseRequest } from '../lib/protocol/request.ts'
+import { protocolOf } from '../lib/protocol/protocol-of.ts'
 import { handler as batchDeleteMessage } from './actions/batch-delete-message.ts'
 import { handler as batchPublishMessage } from './actions/batch-publish-message.ts'
 import { handler as batchReceiveMessage } from './actions/batch-receive-message.ts'
@@ -13,12 +13,17 @@ import { handler as createTopic } from './actions/create-topic.ts'
 import { handler as deleteMessage } from './actions/delete-message.ts'
 import { handler as deleteQueue } from './actions/delete-queue.ts'
 import { handler as deleteTopic } from './actions/delete-topic.ts'
+import { handler as describeDeadLetterSourceQueues } from './actions/describe-dead-letter-source-queues.ts'
+import { handler as describeQueueDetail } from './actions/describe-queue-detail.ts'
+import { handler as describeSubscriptionDetail } from './actions/describe-subscription-detail.ts'
+import { handler as describeTopicDetail } from './actions/describe-topic-detail.ts'
 import { handler as getQueueAttributes } from './actions/get-queue-attributes.ts'
 import { handler as getSubscriptionAttributes } from './actions/get-subscription-attributes.ts'
 import { handler as getTopicAttributes } from './actions/get-topic-attributes.ts'
 import { handler as listQueue } from './actions/list-queue.ts'
 import { handler as listSubscriptionByTopic } from './actions/list-subscription-by-topic.ts'
 import { handler as listTopic } from './actions/list-topic.ts'
+import { handler as publishCmqMsg } from './actions/publish-cmq-msg.ts'
 import { handler as publishMessage } from './actions/publish-message.ts'
 import { handler as queryQueueRoute } from './actions/query-queue-route.ts'
 import { handler as queryTopicRoute } from './actions/query-topic-route.ts'
@@ -33,40 +38,56 @@ import { handler as unbindDeadLetter } from './actions/unbind-dead-letter.ts'
 import { handler as unsubscribe } from './actions/unsubscribe.ts'
 import { cmqHandler, type CmqHandler } from './cmq-handler.ts'
 
+/** By names in small letters. */
+const byName = (handlers: Readonly<Record<string, CmqHandler>>): ReadonlyMap<string, CmqHandler> =>
+  new Map(Object.entries(handlers).map(([name, handler]) => [name.toLowerCase(), named(name, handler)]))
+
 /** CMQ's actions. Their names are compared without regard to case: an SDK misspells one (406/8406). */
-const actions = new Map(
-  Object.entries({
-    BatchDeleteMessage: batchDeleteMessage,
-    BatchPublishMessage: batchPublishMessage,
-    BatchReceiveMessage: batchReceiveMessage,
-    BatchSendMessage: batchSendMessage,
-    ClearQueue: clearQueue,
-    ClearSubscriptionFilterTags: clearSubscriptionFilterTags,
-    CreateQueue: createQueue,
-    CreateTopic: createTopic,
-    DeleteMessage: deleteMessage,
-    DeleteQueue: deleteQueue,
-    DeleteTopic: deleteTopic,
-    GetQueueAttributes: getQueueAttributes,
-    GetSubscriptionAttributes: getSubscriptionAttributes,
-    GetTopicAttributes: getTopicAttributes,
-    ListQueue: listQueue,
-    ListSubscriptionByTopic: listSubscriptionByTopic,
-    ListTopic: listTopic,
-    PublishMessage: publishMessage,
-    QueryQueueRoute: queryQueueRoute,
-    QueryTopicRoute: queryTopicRoute,
-    ReceiveMessage: receiveMessage,
-    RewindQueue: rewindQueue,
-    SendMessage: sendMessage,
-    SetQueueAttributes: setQueueAttributes,
-    SetSubscriptionAttributes: setSubscriptionAttributes,
-    SetTopicAttributes: setTopicAttributes,
-    Subscribe: subscribe,
-    UnbindDeadLetter: unbindDeadLetter,
-    Unsubscribe: unsubscribe,
-  }).map(([name, handler]) => [name.toLowerCase(), handler]),
-)
+const actions = byName({
+  BatchDeleteMessage: batchDeleteMessage,
+  BatchPublishMessage: batchPublishMessage,
+  BatchReceiveMessage: batchReceiveMessage,
+  BatchSendMessage: batchSendMessage,
+  ClearQueue: clearQueue,
+  ClearSubscriptionFilterTags: clearSubscriptionFilterTags,
+  CreateQueue: createQueue,
+  CreateTopic: createTopic,
+  DeleteMessage: deleteMessage,
+  DeleteQueue: deleteQueue,
+  DeleteTopic: deleteTopic,
+  GetQueueAttributes: getQueueAttributes,
+  GetSubscriptionAttributes: getSubscriptionAttributes,
+  GetTopicAttributes: getTopicAttributes,
+  ListQueue: listQueue,
+  ListSubscriptionByTopic: listSubscriptionByTopic,
+  ListTopic: listTopic,
+  PublishMessage: publishMessage,
+  QueryQueueRoute: queryQueueRoute,
+  QueryTopicRoute: queryTopicRoute,
+  ReceiveMessage: receiveMessage,
+  RewindQueue: rewindQueue,
+  SendMessage: sendMessage,
+  SetQueueAttributes: setQueueAttributes,
+  SetSubscriptionAttributes: setSubscriptionAttributes,
+  SetTopicAttributes: setTopicAttributes,
+  Subscribe: subscribe,
+  UnbindDeadLetter: unbindDeadLetter,
+  Unsubscribe: unsubscribe,
+})
+
+/** What API 3.0 alone has. */
+const onlyInApi3 = byName({
+  DescribeDeadLetterSourceQueues: describeDeadLetterSourceQueues,
+  DescribeQueueDetail: describeQueueDetail,
+  DescribeSubscriptionDetail: describeSubscriptionDetail,
+  DescribeTopicDetail: describeTopicDetail,
+  PublishCmqMsg: publishCmqMsg,
+})
+
+/** The handler, told how CMQ spells its action, whatever the request does. */
+function named(action: string, handler: CmqHandler): CmqHandler {
+  return (event, invocation) => handler(event, { ...invocation, action })
+}
 
 /** Refuses what names no action, or cannot be read at all. A request that nobody signed does not learn which. */
 const unknownAction = cmqHandler({
@@ -80,16 +101,14 @@ const unknownAction = cmqHandler({
 })
 
 /** The one entry: GET and POST on any path. No gateway routes on a parameter, so the action's handler is picked here. */
-export const handler: CmqHandler = (event, invocation) => {
-  const action = actionOf(event)?.trim().toLowerCase()
-  return (actions.get(action ?? '') ?? unknownAction)(event, invocation)
-}
+export const handler: CmqHandler = (event, invocation) => (handlerOf(event) ?? unknownAction)(event, invocation)
 
-function actionOf(event: APIGatewayProxyEventV2): string | undefined {
+function handlerOf(event: APIGatewayProxyEventV2): CmqHandler | undefined {
   try {
-    return parseRequest(event).action
+    const { action = '', by } = protocolOf(event).read(event)
+    return by === undefined ? actions.get(action.trim().toLowerCase()) : onlyInApi3.get(by.toLowerCase())
   } catch {
-    // The chain of whichever handler it becomes says what is wrong with it.
+    // The chain says what is wrong with it.
     return undefined
   }
 }

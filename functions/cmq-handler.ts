@@ -4,14 +4,16 @@ import type * as v from 'valibot'
 import { CmqError } from '../lib/domain/errors.ts'
 import { lasting, type Key } from '../lib/domain/key.ts'
 import type { Instant } from '../lib/domain/time.ts'
-import { answer, refusal, type Fields } from '../lib/protocol/envelope.ts'
+import type { Fields } from '../lib/protocol/envelope.ts'
 import { readParams, type Params } from '../lib/protocol/params.ts'
-import { parseRequest, type CmqRequest } from '../lib/protocol/request.ts'
+import type { Protocol } from '../lib/protocol/protocol.ts'
+import { protocolOf } from '../lib/protocol/protocol-of.ts'
+import type { CmqRequest } from '../lib/protocol/request.ts'
 import { every, resourcesNamed } from '../lib/protocol/resources.ts'
-import { isSignedWith, isTimely } from '../lib/protocol/signature.ts'
 import { metered, noUsage, type Usage } from '../lib/store/meter.ts'
 import { authorize, isChange } from './authorize.ts'
 import { logger } from './logger.ts'
+import { measured, messagesOf } from './metrics.ts'
 import { deployedServices, type Services } from './services.ts'
 
 type Event = APIGatewayProxyEventV2
@@ -20,6 +22,8 @@ type Result = APIGatewayProxyStructuredResultV2
 /** What Lambda passes beside the event. Localhost and tests pass services of their own, and a signal when the client left. */
 export interface Invocation {
   readonly awsRequestId: string
+  /** The action as CMQ spells it, when it is one. */
+  readonly action?: string
   readonly services?: Services
   readonly signal?: AbortSignal
 }
@@ -31,7 +35,7 @@ export type CmqHandler = (event: Event, invocation: Invocation) => Promise<Resul
 export interface Call extends Services {
   /** appId of whoever signed the request. */
   readonly account: string
-  /** The action as the request names it. */
+  /** The action, by its name in API 2.0. */
   readonly action: string | undefined
   readonly startedAt: Instant
   /** Aborted when nobody waits for the answer any more. */
@@ -54,17 +58,21 @@ interface Found {
   readonly services: Services
   readonly startedAt: Instant
   readonly usage: Usage
+  readonly protocol: Protocol
   request?: CmqRequest
   key?: Key
   resources?: readonly string[]
   code?: number
+  /** What the action answers with. */
+  fields?: Fields
 }
 
 type Chain = MiddlewareObj<Event, Result, Error, Found>
 
 /**
- * A complete handler of one action. The order of the chain is the order of CMQ's refusals: size and method, form, key and
- * signature, what the key may do, parameters, and then whatever the action itself refuses.
+ * A complete handler of one action, whichever protocol it is asked in. The order of the chain is the order of CMQ's
+ * refusals: size and method, form, key and signature, what the key may do, parameters, and then whatever the action itself
+ * refuses.
  */
 export function cmqHandler<Schema extends Params>({ params, alsoAbout, run }: Action<Schema>): CmqHandler {
   const chain = middy<Event, Result, Error, Found>()
@@ -74,7 +82,7 @@ export function cmqHandler<Schema extends Params>({ params, alsoAbout, run }: Ac
     .use(authenticate)
     .use(permit(params, alsoAbout))
     .handler(async (_event, found) => {
-      const { request, key, services, startedAt, invocation } = found
+      const { protocol, request, key, services, startedAt, invocation } = found
       if (!request || !key) throw new Error('the chain ran out of order')
       const { action } = request
       const call = {
@@ -85,14 +93,14 @@ export function cmqHandler<Schema extends Params>({ params, alsoAbout, run }: Ac
         now: () => services.clock.now(),
         signal: invocation.signal ?? new AbortController().signal,
       }
-      const fields = await run(readParams(params, request.values), call)
-      return answer(invocation.awsRequestId, fields)
+      found.fields = await run(readParams(params, request.values, protocol.common), call)
+      return protocol.answer(request, invocation.awsRequestId, found.fields)
     })
 
   return async (event, invocation) => {
     const services = invocation.services ?? deployedServices()
     const usage = noUsage()
-    const found: Found = { invocation, services, usage, startedAt: services.clock.now() }
+    const found: Found = { invocation, services, usage, startedAt: services.clock.now(), protocol: protocolOf(event) }
     return metered(usage, () => chain(event, found)).finally(() => services.beside.done())
   }
 }
@@ -114,16 +122,26 @@ function writeLines(found: Found): void {
   logger.info('audit', { requestId: invocation.awsRequestId, secretId, account, action, resources, subscription, code })
 }
 
-function writeLine({ request, key, code = 0, services, startedAt, usage, invocation }: Found): void {
+function writeLine({ request, key, code = 0, services, startedAt, usage, invocation, fields = {} }: Found): void {
+  const now = services.clock.now()
+  const milliseconds = now - startedAt
+  const { action } = invocation
   logger.info('request', {
     requestId: invocation.awsRequestId,
-    action: request?.action,
+    action: action ?? request?.action,
     account: key?.account,
     queue: request?.values.get('queuename'),
     topic: request?.values.get('topicname'),
     code,
-    milliseconds: services.clock.now() - startedAt,
+    milliseconds,
     ...usage,
+    ...measured(
+      now,
+      // What is no action is no metric either, or every client could make some.
+      action === undefined ? { values: {} } : { values: { milliseconds }, by: { action } },
+      messagesOf(fields),
+      code === 0 ? { values: {} } : { values: { refused: 1 }, by: { refusal: String(code) } },
+    ),
   })
 }
 
@@ -140,37 +158,37 @@ const envelope: Chain = {
       })
     context.code = refused.code
     const layered = context.services.settings.layeredErrors
-    state.response = refusal(context.invocation.awsRequestId, refused, { layered })
+    const { protocol, request, invocation } = context
+    state.response = protocol.refusal(request, invocation.awsRequestId, refused, { layered })
   },
 }
 
 const parse: Chain = {
   before({ event, context }) {
-    context.request = parseRequest(event)
+    context.request = context.protocol.read(event)
   },
 }
 
 /** Nothing but its key is read for a request whose signature does not hold (406/5906). */
 const authenticate: Chain = {
   async before({ context }) {
-    const { request, services } = context
+    const { protocol, request, services } = context
     if (!request) return
     const { keys, settings, clock } = services
-    for (const name of ['SecretId', 'Signature', 'Timestamp'])
-      if (!request.values.has(name.toLowerCase())) throw new CmqError('parameterMissing', name)
-    const secretId = request.values.get('secretid') ?? ''
+    const secretId = protocol.secretIdOf(request)
     if (!settings.anySecretId && !secretId.startsWith('AKID')) throw new CmqError('secretIdPrefixWrong')
     const key = await keys.find(secretId)
     if (!key) throw new CmqError('secretIdUnknown')
-    if (!isTimely(request, clock.now(), settings.timeWindow)) throw new CmqError('signatureWrong')
+    if (!protocol.isTimely(request, clock.now(), settings.timeWindow)) throw new CmqError('signatureExpired')
     // Each is tried, also after one was right, so that nobody can tell by the time which of them it was.
     const outcomes = lasting(key.secrets, clock.now()).map(({ secretKey }) =>
-      isSignedWith(secretKey, request, settings.publicHosts),
+      protocol.isSignedWith(request, secretKey, settings.publicHosts),
     )
     if (!outcomes.includes(true)) throw new CmqError('signatureWrong')
     context.key = key
     // Only who has the key learns that it is disabled.
     if (key.status === 'disabled') throw new CmqError('secretIdDisabled')
+    protocol.check(request)
   },
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import { CmqError } from '../lib/domain/errors.ts'
-import { isSecretId } from '../lib/domain/key.ts'
+import { isSecretId, lasting } from '../lib/domain/key.ts'
 import { originFrom, type Origin } from '../lib/first-pair.ts'
 import { ownDirectory } from '../lib/local/data-directory.ts'
 import { startEngine } from '../lib/local/engine.ts'
@@ -9,7 +10,7 @@ import { firstLine, LocalError } from '../lib/local/local-error.ts'
 import { readOptions, usage, type LocalOptions } from '../lib/local/options.ts'
 import { passingSealingKey, sealingKeyIn } from '../lib/local/sealing-key.ts'
 import { tableNames } from '../lib/local/table-names.ts'
-import { refusal } from '../lib/protocol/envelope.ts'
+import { protocolOfHeaders } from '../lib/protocol/protocol-of.ts'
 import { createTables } from '../lib/store/create-tables.ts'
 import { connect, database, type Database } from '../lib/store/database.ts'
 import type { KeyStore } from '../lib/store/keys.ts'
@@ -65,7 +66,7 @@ async function main(): Promise<void> {
     const gateway = await serve((event, context) => api(event, { ...context, services }), {
       host: options.host,
       port: options.port,
-      tooLarge: () => refusal(randomUUID(), new CmqError('requestUnreadable', 'body'), { layered: false }),
+      tooLarge,
     })
     parts.push({ end: gateway.close })
     console.log(`${howToCall(gateway.url, options)}\nCMQ listening on ${gateway.url}`)
@@ -80,6 +81,12 @@ async function main(): Promise<void> {
     throw error
   }
 }
+
+/** What is answered to a body that is not read to its end. */
+const tooLarge = (headers: IncomingHttpHeaders) =>
+  protocolOfHeaders(headers).refusal(undefined, randomUUID(), new CmqError('requestTooLarge', 'body'), {
+    layered: false,
+  })
 
 /** The DynamoDB to use, with its tables: started and owned by this process, unless another one was named. */
 async function openStore(options: LocalOptions, parts: Parts) {
@@ -124,7 +131,8 @@ async function reach(endpoint: string): Promise<void> {
 /** What `npm run keys` has made of the pair counts, whatever was said of how to call. */
 async function warnOf({ secretId, secretKey }: LocalOptions, keys: KeyStore): Promise<void> {
   const key = await keys.open(secretId)
-  const isGood = key?.status === 'enabled' && key.secrets.some((secret) => secret.secretKey === secretKey)
+  const good = key?.status === 'enabled' ? lasting(key.secrets, systemClock.now()) : []
+  const isGood = good.some((secret) => secret.secretKey === secretKey)
   if (!isGood) console.warn(`the key ${secretId} was deleted, disabled or rotated: see npm run keys -- list`)
 }
 

@@ -1,5 +1,6 @@
 import { afterFailure, type Delivery } from '../lib/domain/delivery.ts'
 import { checkBodies } from '../lib/domain/message.ts'
+import { checkTakesMessages } from '../lib/domain/queue.ts'
 import { CmqError } from '../lib/domain/errors.ts'
 import { retryDelay } from '../lib/domain/retry.ts'
 import type { Subscription } from '../lib/domain/subscription.ts'
@@ -8,6 +9,7 @@ import { pushRequest } from '../lib/protocol/push-request.ts'
 import type { Attempt, Duty } from '../lib/push/duty.ts'
 import type { Work } from '../lib/store/work.ts'
 import { logger } from './logger.ts'
+import { measured } from './metrics.ts'
 import { runHandler } from './run-handler.ts'
 import { deployedWorker, type Worker } from './worker.ts'
 
@@ -36,7 +38,7 @@ async function pushDuty({ laneId, within, name }: Work, worker: Worker): Promise
     next: (delivery, failure, now) => afterFailure(delivery, failure, strategy, now, random),
     waitOf: ({ attempt }) => retryDelay(strategy, attempt - 1, () => 0) ?? 0,
 
-    tried(delivery, { outcome, milliseconds }, nextDueAt) {
+    tried(delivery, { isDelivered, outcome, milliseconds }, nextDueAt) {
       const next = nextDueAt === undefined ? {} : { nextDueAt: new Date(nextDueAt).toISOString() }
       const isNews = delivery.attempt === 0 && nextDueAt !== undefined
       logger[isNews ? 'warn' : 'info']('attempt', {
@@ -45,6 +47,11 @@ async function pushDuty({ laneId, within, name }: Work, worker: Worker): Promise
         status: outcome,
         milliseconds,
         ...next,
+        ...measured(
+          worker.clock.now(),
+          { values: { milliseconds }, by: { action: 'Push' } },
+          { values: { ...(delivery.attempt > 0 ? { retries: 1 } : {}), ...(isDelivered ? {} : { failed: 1 }) } },
+        ),
       })
     },
 
@@ -55,6 +62,7 @@ async function pushDuty({ laneId, within, name }: Work, worker: Worker): Promise
         attempts: delivery.attempt,
         publishedAt: new Date(delivery.publishedAt).toISOString(),
         lastFailure: why,
+        ...measured(worker.clock.now(), { values: { dropped: 1 } }),
       })
     },
   }
@@ -83,6 +91,7 @@ async function deliver(
 async function fill({ account, endpoint }: Subscription, text: string, { queues, messages, depth }: Worker) {
   try {
     const queue = await queues.get(account, endpoint)
+    checkTakesMessages(queue)
     checkBodies([text], queue.attributes.maxMsgSize)
     const refusal = await depth.refusal(queue, 1, 0)
     if (refusal) throw new CmqError(refusal)

@@ -1,5 +1,6 @@
 import { checkBodies } from '../lib/domain/message.ts'
 import { CmqError } from '../lib/domain/errors.ts'
+import { checkTakesMessages } from '../lib/domain/queue.ts'
 import type { Seconds } from '../lib/domain/time.ts'
 import type { Call } from './cmq-handler.ts'
 import { admitSent } from './limits.ts'
@@ -13,6 +14,7 @@ export async function send(
 ): Promise<readonly string[]> {
   const { account, queues, messages, settings } = call
   const queue = await queues.get(account, queueName)
+  checkTakesMessages(queue)
   // Its life counts from its sending: one that is delayed for all its life would never be received.
   if (delaySeconds > settings.longestDelay || delaySeconds >= queue.attributes.msgRetentionSeconds)
     throw new CmqError('delayOutOfRange')

@@ -92,14 +92,6 @@ export function createServices({
   const bodyStore = bodies(db, tableNames.bodies, clock, () => ids.leaseId())
   const queueStore = queues(db, registry, clock, { isAlone })
   const messageLane = lane(db, tableNames.messages, clock)
-  const messageStore = messages({
-    lane: messageLane,
-    archives: archives(db, tableNames.messages, clock, ids),
-    bodies: bodyStore,
-    queues: queueStore,
-    ...common,
-  })
-  const deliveryStore = deliveries(db, tableNames.deliveries, clock, deliveryBell)
   const beside = newBeside(report, { freezes: !isAlone })
   const tallyStore = tallies(db, registry, clock, { beside, isAlone })
   const depths = depth(
@@ -113,6 +105,15 @@ export function createServices({
     },
     settings,
   )
+  const messageStore = messages({
+    lane: messageLane,
+    archives: archives(db, tableNames.messages, clock, ids),
+    bodies: bodyStore,
+    queues: queueStore,
+    depth: depths,
+    ...common,
+  })
+  const deliveryStore = deliveries(db, tableNames.deliveries, clock, deliveryBell)
   const list = workList(db, registry, clock, { isAlone, processId: ids.leaseId() })
   return {
     queues: queueStore,
@@ -174,7 +175,7 @@ export function deployedServices(): Services {
       deliveries: required(tableVariables.deliveries),
       bodies: required(tableVariables.bodies),
     },
-    keys: knownKeys(keysIn(client, required(tableVariables.registry), originOf(env)), systemClock),
+    keys: knownKeys(keysIn(client, required(tableVariables.registry), originOf(env, client.config)), systemClock),
     settings: readSettings(env),
     isAlone: false,
     start: lambdaStart(

@@ -48,3 +48,24 @@ export const settingVariables = {
 
 /** The account of the first key pair, and of those for which no other is named: an appId, as CMQ numbers its customers. */
 export const ONLY_ACCOUNT = '1250000000'
+
+/** The namespace of CloudWatch in which a function counts. A function that is not told one does not: every metric costs. */
+export const metricsVariable = 'CMQ_METRICS_NAMESPACE'
+
+/** What the functions count, and in what unit. A log line has a member of that name. */
+export const measures = {
+  /** What each request took, by its action, and each attempt at a delivery, by `Push`: so it tells their number too. */
+  milliseconds: 'Milliseconds',
+  /** Requests that were refused, by the code of the refusal. */
+  refused: 'Count',
+  messagesIn: 'Count',
+  messagesOut: 'Count',
+  /** Attempts at a delivery that were not its first, attempts that failed, and deliveries that were given up. */
+  retries: 'Count',
+  failed: 'Count',
+  dropped: 'Count',
+  /** For how long the delivery that nobody works on and that has waited longest has been due. */
+  overdue: 'Seconds',
+} as const
+
+export type Measure = keyof typeof measures

@@ -2,18 +2,19 @@ import * as v from 'valibot'
 import { deadLetterQueueOf, policyAfter } from '../../lib/domain/dead-letter-policy.ts'
 import { CmqError } from '../../lib/domain/errors.ts'
 import { canonicalName } from '../../lib/domain/name.ts'
+import { queueNotesIn } from '../../lib/domain/notes.ts'
 import { newQueue, queueLimits, withDefaults } from '../../lib/domain/queue.ts'
 import { queueName } from '../../lib/protocol/params.ts'
-import { deadLetterSettings, queueAttributes } from '../../lib/protocol/queue-params.ts'
+import { deadLetterSettings, queueAttributes, queueNotes } from '../../lib/protocol/queue-params.ts'
 import { changed } from '../changed.ts'
 import { cmqHandler } from '../cmq-handler.ts'
 
 /**
- * Creates a queue. One that exists is refused, whatever its attributes (406/5832). `shards` and a dead-letter queue are
- * extensions.
+ * Creates a queue. One that exists is refused, whatever its attributes (406/5832). `shards`, a dead-letter queue and the
+ * notes are extensions.
  */
 export const handler = cmqHandler({
-  params: v.object({ queueName, ...queueAttributes, ...deadLetterSettings }),
+  params: v.object({ queueName, ...queueAttributes, ...deadLetterSettings, ...queueNotes }),
 
   async run(
     {
@@ -41,7 +42,8 @@ export const handler = cmqHandler({
       },
       (_others, deadLetterQueue) => {
         const queue = newQueue({ ...named, changeId: ids.leaseId() }, attributes, shards, now())
-        return queues.create({ ...queue, ...(deadLetterPolicy && { deadLetterPolicy }) }, deadLetterQueue)
+        const noted = { ...queue, ...queueNotesIn(changes) }
+        return queues.create({ ...noted, ...(deadLetterPolicy && { deadLetterPolicy }) }, deadLetterQueue)
       },
     )
     return { queueId: id }

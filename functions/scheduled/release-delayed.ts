@@ -1,13 +1,14 @@
 import { CmqError } from '../../lib/domain/errors.ts'
 import type { Delivery } from '../../lib/domain/delivery.ts'
 import { choosing } from '../../lib/domain/subscription.ts'
-import { after } from '../../lib/domain/time.ts'
+import { after, type Instant } from '../../lib/domain/time.ts'
 import type { Topic } from '../../lib/domain/topic.ts'
 import { windowLimits } from '../../lib/domain/window.ts'
 import type { Attempt, Duty } from '../../lib/push/duty.ts'
 import type { Work } from '../../lib/store/work.ts'
 import { buryAged } from '../bury-aged.ts'
 import { logger } from '../logger.ts'
+import { measured, overdueSince } from '../metrics.ts'
 import { runHandler } from '../run-handler.ts'
 import { deployedWorker, type Worker } from '../worker.ts'
 
@@ -17,23 +18,25 @@ import { deployedWorker, type Worker } from '../worker.ts'
  * has died of age to the dead-letter queues, since nobody may be receiving it.
  */
 export const handler = runHandler('release-delayed', deployedWorker, async ({ work }, worker, bounds) => {
+  const now = worker.clock.now()
   const burying = work ? Promise.resolve(0) : buryAged(worker, bounds.endBy, bounds.signal)
   // It is waited for below, where a failure is told.
   burying.catch(() => undefined)
-  const works = work ? [work] : await leftBehind(worker)
+  const { works, oldest } = work ? { works: [work], oldest: undefined } : await leftBehind(worker, now)
   const runs = await Promise.allSettled(works.map((work) => worker.run(work, () => releaseDuty(work, worker), bounds)))
   const buried = await burying
   const failed = runs.find((run) => run.status === 'rejected')
   if (failed) throw failed.reason
   const released = runs.reduce((sum, run) => sum + (run.status === 'fulfilled' ? run.value.delivered : 0), 0)
-  return { topics: works.length, released, buried }
+  return { topics: works.length, released, buried, ...(oldest === undefined ? {} : overdueSince(oldest, now)) }
 })
 
-async function leftBehind({ workList, deliveries, clock }: Worker): Promise<readonly Work[]> {
+/** The topics where something is due that nobody works on, and since when at the longest. */
+async function leftBehind({ workList, deliveries }: Worker, now: Instant) {
   const works = await workList.left('release')
-  const by = clock.now() + BEAT
-  const hasDue = await Promise.all(works.map(({ laneId }) => deliveries.hasDue(laneId, by)))
-  return works.filter((_, index) => hasDue[index])
+  const dueAt = await Promise.all(works.map(({ laneId }) => deliveries.firstDue(laneId)))
+  const isDue = (at: Instant | undefined): at is Instant => at !== undefined && at <= now + BEAT
+  return { works: works.filter((_, index) => isDue(dueAt[index])), oldest: Math.min(now, ...dueAt.filter(isDue)) }
 }
 
 /** What is due until the next beat is not left for it, in milliseconds. */
@@ -65,7 +68,13 @@ async function releaseDuty({ laneId, within, name }: Work, worker: Worker): Prom
     tried: ({ id, publishedAt }, { outcome }) =>
       logger.info('release', { topic: topic.name, messageId: id, outcome, late: worker.clock.now() - publishedAt }),
     dropped: ({ id, attempt }, why) =>
-      logger.warn('message dropped', { topic: topic.name, messageId: id, attempts: attempt, lastFailure: why }),
+      logger.warn('message dropped', {
+        topic: topic.name,
+        messageId: id,
+        attempts: attempt,
+        lastFailure: why,
+        ...measured(worker.clock.now(), { values: { dropped: 1 } }),
+      }),
   }
 }
 

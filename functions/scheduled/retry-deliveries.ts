@@ -1,5 +1,6 @@
 import type { Work } from '../../lib/store/work.ts'
 import { logger } from '../logger.ts'
+import { overdueSince } from '../metrics.ts'
 import { runHandler } from '../run-handler.ts'
 import { deployedServices } from '../services.ts'
 
@@ -18,10 +19,14 @@ export const handler = runHandler(
   deployedServices,
   async (_event, { workList, deliveries, start, clock }) => {
     const left = await workList.left('push')
+    const now = clock.now()
     let started = 0
+    let oldest = now
     const ask = async (work: Work) => {
       try {
-        if (!(await deliveries.hasDue(work.laneId, clock.now() + BEAT))) return
+        const dueAt = await deliveries.firstDue(work.laneId)
+        if (dueAt === undefined || dueAt > now + BEAT) return
+        oldest = Math.min(oldest, dueAt)
         await start(work)
         started++
       } catch (error) {
@@ -30,6 +35,6 @@ export const handler = runHandler(
       }
     }
     for (let at = 0; at < left.length; at += AT_ONCE) await Promise.all(left.slice(at, at + AT_ONCE).map(ask))
-    return { started }
+    return { started, ...overdueSince(oldest, now) }
   },
 )

@@ -11,7 +11,7 @@ import { tableNames } from '../local/table-names.ts'
 import { keyVariables } from '../names.ts'
 import { createTables } from '../store/create-tables.ts'
 import { connect, database } from '../store/database.ts'
-import { keyStore, type KeyStore } from '../store/keys.ts'
+import { keyStore, type KeyStore, type KeyStoreOptions } from '../store/keys.ts'
 
 /** Where the keys are kept, as the command line says it. */
 export interface KeyPlace {
@@ -35,13 +35,17 @@ interface Opened {
   close?(): Promise<void>
 }
 
-/** Does something with the keys of that place, and leaves it as it was found. */
-export async function withKeys<Result>(place: KeyPlace, work: (keys: KeyStore) => Promise<Result>): Promise<Result> {
+/** Does something with the keys of that place. A first pair that nobody had asked for is taken over, and that is told. */
+export async function withKeys<Result>(
+  place: KeyPlace,
+  seeded: NonNullable<KeyStoreOptions['seeded']>,
+  work: (keys: KeyStore) => Promise<Result>,
+): Promise<Result> {
   const { endpoint, registry, origin, close } = await open(place)
   const client = connect({ attemptTimeout: ATTEMPT_TIMEOUT, ...(endpoint === undefined ? {} : { endpoint }) })
   try {
     if (endpoint !== undefined) await createTables(client, tableNames)
-    const keys = keyStore(database(client, clock), registry, { clock, ids: randomIds(), origin })
+    const keys = keyStore(database(client, clock), registry, { clock, ids: randomIds(), origin, seeded })
     // A deployment that nobody has called yet has its first pair all the same.
     await keys.seed()
     return await work(keys)
@@ -68,7 +72,12 @@ async function deployedAs(StackName: string): Promise<Opened> {
   const { CloudFormationClient, DescribeStacksCommand } = await import('@aws-sdk/client-cloudformation')
   const { Stacks = [] } = await new CloudFormationClient({}).send(new DescribeStacksCommand({ StackName }))
   const outputs = Stacks[0]?.Outputs ?? []
-  const output = (name: string) => outputs.find(({ OutputKey = '' }) => OutputKey.includes(name))?.OutputValue
+  const output = (name: string) => {
+    const [found, another] = outputs.filter(({ OutputKey = '' }) => OutputKey.includes(name))
+    if (another)
+      throw new LocalError(`the stack ${StackName} has several outputs ${name}: give --registry-table and --secret-arn`)
+    return found?.OutputValue
+  }
   const registry = output('RegistryTable')
   const arn = output('SecretArn')
   if (!registry || !arn) throw new LocalError(`the stack ${StackName} has no outputs RegistryTable and SecretArn`)
@@ -77,7 +86,7 @@ async function deployedAs(StackName: string): Promise<Opened> {
 
 function named(registry: string | undefined, secretArn: string | undefined): Opened {
   if (!registry || !secretArn) throw new LocalError('give --registry-table and --secret-arn together')
-  return { registry, origin: originOf({ [keyVariables.secretArn]: secretArn }) }
+  return { registry, origin: originOf({ [keyVariables.secretArn]: secretArn }, connect().config) }
 }
 
 /** As `npm start -- --dynamodb` uses it: the pair of the environment seals what is kept there. */
@@ -91,7 +100,8 @@ async function inDirectory(directory: string): Promise<Opened> {
   try {
     const root = await sealingKeyIn(owned.folder)
     const engine = await startEngine({ databaseFile: owned.databaseFile })
-    await owned.noteEngine(engine)
+    // Without its endpoint: it runs for a moment, and whoever found it would lose it in the middle of a write.
+    await owned.noteEngine({ pid: engine.pid })
     return { ...at(engine.endpoint, root), close: () => engine.stop().then(owned.release) }
   } catch (error) {
     await owned.release()

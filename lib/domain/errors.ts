@@ -4,8 +4,11 @@
  */
 export const failures = {
   requestUnreadable: [4000, 10420, 'cannot parse %s, or request size is more than 1MB'],
+  requestTooLarge: [4000, 10420, 'cannot parse %s, or request size is more than 1MB'],
   methodUnsupported: [4000, 10410, 'unexpected http %s only GET or POST is supported'],
   actionUnknown: [4000, 10430, 'action name %s is not existed'],
+  versionUnknown: [4000, 10430, 'version %s is not existed'],
+  parameterUnknown: [4000, 10320, 'no such parameter %s'],
   parameterMissing: [4000, 10390, 'lacked of required parameter %s'],
   parameterOutOfRange: [4000, 10350, 'parameter %s value or length is out of range'],
   parameterTypeWrong: [4000, 10360, 'parameter %s error type'],
@@ -16,6 +19,9 @@ export const failures = {
   secretIdPrefixWrong: [4000, 10450, "secret id dosen't begin with AKID"],
   notAllowed: [4000, 10461, 'no cam authentication'],
   signatureWrong: [4100, 10030, 'authentication failed'],
+  // The same for clients of API 2.0, which CMQ tells no more; API 3.0 has names for them.
+  signatureExpired: [4100, 10030, 'authentication failed'],
+  authorizationUnreadable: [4100, 10030, 'authentication failed'],
   secretIdDisabled: [4100, 10080, 'secret id status error'],
   secretIdUnknown: [4100, 10270, 'secret id is not existed'],
   queueNameWrong: [4000, 10020, 'queue name format error'],
@@ -40,6 +46,7 @@ export const failures = {
   batchTooLarge: [4470, 10300, 'total message size exceed 1MB'],
   heapFull: [4410, 10240, 'reach maximum retention number of message'],
   delayOutOfRange: [4000, 10692, 'delay seconds is out of range'],
+  transactionUnsupported: [4490, 10790, 'transaction message is not supported'],
   tooManyUnacked: [6070, 10690, 'too many unacked(inactive) messages or delayed messages'],
   rateExceeded: [4420, 10250, 'qps throttling'],
   noMessage: [7000, 10200, 'no message'],
@@ -94,6 +101,8 @@ export class CmqError extends Error {
   readonly failure: Failure
   readonly code: number
   readonly moduleCode: number
+  /** What the text names, where it names something. */
+  readonly subject: string
   readonly fields: Readonly<Record<string, unknown>>
 
   constructor(failure: Failure, subject = '', fields: Readonly<Record<string, unknown>> = {}) {
@@ -103,6 +112,7 @@ export class CmqError extends Error {
     this.failure = failure
     this.code = code
     this.moduleCode = moduleCode
+    this.subject = text.includes('%s') ? subject : ''
     this.fields = fields
   }
 }

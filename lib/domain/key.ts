@@ -63,13 +63,13 @@ export function matches(pattern: string, text: string): boolean {
 export const lasting = <Thing extends Lasting>(things: readonly Thing[], now: Instant): readonly Thing[] =>
   things.filter(({ until }) => until === undefined || now < until)
 
-/** The secrets after a rotation: the new one, and the present one until then. */
+/** The secrets after a rotation: the new one, and the present one until then; without a then it ends whatever any clock says. */
 export function rotated<Sealed extends Lasting>(
   [present]: readonly Sealed[],
   fresh: Sealed,
-  until: Instant,
+  until?: Instant,
 ): readonly Sealed[] {
-  return present ? [fresh, { ...present, until }] : [fresh]
+  return present && until !== undefined ? [fresh, { ...present, until }] : [fresh]
 }
 
 /** Letters, digits and whatever else a pair of one's own may have: what is longer was never given to anybody. */

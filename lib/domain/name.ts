@@ -1,6 +1,10 @@
 /** Names are compared without regard to case (406/6902). */
 export const canonicalName = (name: string): string => name.toLowerCase()
 
+/** Whether the thing has that name. */
+export const isNamed = (thing: { readonly name: string }, name: string): boolean =>
+  canonicalName(thing.name) === canonicalName(name)
+
 /** Those whose names contain the word, without regard to case (406/5833). */
 export const named = <Thing extends { readonly name: string }>(
   things: readonly Thing[],

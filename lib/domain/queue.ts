@@ -1,6 +1,7 @@
 import { policyAfter, type DeadLetterPolicy, type DeadLetterSettings } from './dead-letter-policy.ts'
 import { CmqError } from './errors.ts'
 import type { Counted } from './level.ts'
+import type { QueueNotes } from './notes.ts'
 import { emptyArchive, narrowed, type Archive } from './rewind.ts'
 import { after, SETTLES, type Instant, type Seconds } from './time.ts'
 
@@ -17,7 +18,7 @@ export interface QueueAttributes {
 }
 
 /** A queue, and how its messages lie. */
-export interface Queue {
+export interface Queue extends QueueNotes {
   /** appId of the owner. */
   readonly account: string
   /** As it was spelled at creation; names are compared without regard to case. */
@@ -68,7 +69,7 @@ type Given<Values> = { readonly [Name in keyof Values]?: Values[Name] | undefine
 
 /** The attributes of a new queue, of which those not given have CMQ's defaults. */
 export function withDefaults(given: Given<QueueAttributes>): QueueAttributes {
-  const attributes = { ...defaultAttributes, ...defined(given) }
+  const attributes = { ...defaultAttributes, ...attributesIn(given) }
   checkRewind(attributes)
   return attributes
 }
@@ -86,7 +87,7 @@ export function changeOf(
   }: Given<QueueAttributes & { shards: number } & DeadLetterSettings>,
   now: Instant,
 ): QueueChange {
-  const attributes = { ...queue.attributes, ...defined(given) }
+  const attributes = { ...queue.attributes, ...attributesIn(given) }
   checkRewind(attributes)
   const settings = { deadLetterQueueName, policy, maxReceiveCount, maxTimeToLive }
   const deadLetterPolicy = policyAfter(queue.deadLetterPolicy, settings, attributes.msgRetentionSeconds, now)
@@ -107,6 +108,7 @@ export const unbound = (now: Instant): QueueChange => ({ deadLetterPolicy: undef
 
 /** What a change writes of a queue. */
 export type QueueChange = Partial<QueueAttributes> &
+  QueueNotes &
   Partial<
     Pick<
       Queue,
@@ -138,8 +140,16 @@ function checkRewind({ rewindSeconds, msgRetentionSeconds }: QueueAttributes): v
   if (rewindSeconds > msgRetentionSeconds) throw new CmqError('rewindBeyondRetention')
 }
 
-const defined = <Values extends object>(values: Values) =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+/** Refuses plain messages to a queue whose senders confirm theirs: nobody could (406/5903). */
+export function checkTakesMessages({ transaction }: QueueNotes): void {
+  if (transaction) throw new CmqError('transactionUnsupported')
+}
+
+/** The attributes among other things that are given. */
+const attributesIn = (given: Given<QueueAttributes>): Partial<QueueAttributes> =>
+  Object.fromEntries(
+    Object.entries(given).filter(([name, value]) => Object.hasOwn(defaultAttributes, name) && value !== undefined),
+  )
 
 const defaultAttributes: QueueAttributes = {
   maxMsgHeapNum: queueLimits.maxMsgHeapNum.default,

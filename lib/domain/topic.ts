@@ -1,7 +1,8 @@
+import type { Notes } from './notes.ts'
 import type { Instant, Seconds } from './time.ts'
 
 /** A topic: what is published to it is copied to every subscription whose filter lets it through (406/7405). */
-export interface Topic {
+export interface Topic extends Notes {
   /** appId of the owner. */
   readonly account: string
   /** As it was spelled at creation; names are compared without regard to case. */
@@ -30,8 +31,11 @@ export const topicLimits = {
 /** Tags of one message or of one subscription (406/7411, 406/7414). */
 export const tagLimits = { tags: 5, characters: 16 } as const
 
+/** What may be asked for as a message's life in a topic; it is a day whatever was asked for. */
+export const topicRetention = { min: 60, max: 86_400 } as const
+
 /** How long a message lives from its publishing, whatever becomes of its deliveries (406/7408). */
 export const TOPIC_RETENTION: Seconds = 86_400
 
 /** What SetTopicAttributes may change (406/7406). */
-export type TopicChange = Partial<Pick<Topic, 'maxMsgSize' | 'modifiedAt'>>
+export type TopicChange = Partial<Pick<Topic, 'maxMsgSize' | 'modifiedAt'>> & Notes

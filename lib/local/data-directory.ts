@@ -13,9 +13,9 @@ export interface OwnedDirectory {
   readonly databaseFile: string
   /**
    * Remembers the engine that works on the database file: should this process be killed, the next owner ends it. While it
-   * runs, others that look after the same data find it by its endpoint.
+   * runs, others that look after the same data find it by its endpoint, if that is told.
    */
-  readonly noteEngine: (engine: { readonly pid: number; readonly endpoint: string }) => Promise<void>
+  readonly noteEngine: (engine: { readonly pid: number; readonly endpoint?: string }) => Promise<void>
   /** Gives the directory up; the engine must have been stopped before. */
   readonly release: () => Promise<void>
 }
@@ -65,7 +65,7 @@ export async function ownDirectory(directory: string): Promise<OwnedDirectory> {
     databaseFile,
     async noteEngine({ pid, endpoint }) {
       const engine = identify(pid)
-      await note({ server, ...(engine && { engine, endpoint }) })
+      await note({ server, ...(engine && { engine, ...(endpoint !== undefined && { endpoint }) }) })
     },
     async release() {
       if (!locks.has(lock)) return

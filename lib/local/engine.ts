@@ -32,7 +32,8 @@ export interface EngineOptions {
 
 const require = createRequire(import.meta.url)
 const dynoxidePackage = `@dynoxide/${process.platform}-${process.arch}`
-const millisecondsToStart = 10_000
+/** Java takes seconds where nothing else runs, and many where much does. */
+const millisecondsToStart = 30_000
 const millisecondsToStop = 2_000
 const attempts = 5
 

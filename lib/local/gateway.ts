@@ -2,6 +2,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from '
 import { randomUUID } from 'node:crypto'
 import {
   createServer,
+  type IncomingHttpHeaders,
   type IncomingMessage,
   type OutgoingHttpHeaders,
   type Server,
@@ -28,7 +29,7 @@ export interface GatewayOptions {
   /** 0 takes a free one. */
   readonly port: number
   /** The answer to a body beyond the limit; the handler does not get to see it. */
-  readonly tooLarge: () => Result
+  readonly tooLarge: (headers: IncomingHttpHeaders) => Result
   /** The largest body that is read, in bytes. @default 4 MB */
   readonly bodyLimit?: number
   /** The milliseconds a handler is told it has. @default 40 s, so that the longest poll of 30 s ends by itself */
@@ -104,7 +105,7 @@ export async function serve(handler: LocalHandler, options: GatewayOptions): Pro
     }
     const refuse = () => {
       waiting.delete(controller)
-      sendUnread(response, options.tooLarge())
+      sendUnread(response, options.tooLarge(request.headers))
     }
     readBody(request, bodyLimit, read, refuse)
   })

@@ -55,7 +55,17 @@ interface ListRules {
   readonly alias?: string
   /** What is answered to more than `max` elements. */
   readonly failure?: Failure
+  /** What the elements consist of, where they are no plain values. */
+  readonly element?: Params
 }
+
+/** True or false, in whatever case; SDKs in Python capitalise it. */
+export const flag = v.pipe(
+  v.string(),
+  v.toLowerCase(),
+  v.picklist(['true', 'false', '1', '0'], 'parameterTypeWrong' satisfies Failure),
+  v.transform((word) => word === 'true' || word === '1'),
+)
 
 /** A list of 1 to `max` elements, sent as `name.0`, `name.1`, … or `name.1`, `name.2`, … (406/5838). */
 export const list = <Element extends v.GenericSchema<string, unknown>>(
@@ -64,23 +74,55 @@ export const list = <Element extends v.GenericSchema<string, unknown>>(
   rules: Omit<ListRules, 'max'> = {},
 ) => v.pipe(v.array(element), v.metadata({ list: { ...rules, max } }))
 
+/** A list of 1 to `max` elements of several values each, sent as `name.0.key`, `name.0.value`, `name.1.key`, … */
+export const structures = <Element extends Params>(element: Element, max: number) =>
+  v.pipe(v.array(element), v.metadata({ list: { max, element } satisfies ListRules }))
+
 /**
  * The parameters that `schema` names, checked and converted, or the CmqError of one that is wrong. `values` has
- * lower-cased names. Parameters that the schema does not name are ignored: SDKs send private ones.
+ * lower-cased names. Parameters that the schema does not name are ignored, since SDKs send private ones; unless `common`
+ * says which others there may be: then they are refused.
  */
 export function readParams<Schema extends Params>(
   schema: Schema,
   values: ReadonlyMap<string, string>,
+  common?: ReadonlySet<string>,
 ): v.InferOutput<Schema> {
-  const given: Record<string, string | readonly string[]> = {}
-  for (const parameter of parametersOf(schema)) {
-    const value = parameter.list ? listed(parameter, parameter.list, values) : single(parameter, values)
-    if (value !== undefined) given[parameter.name] = value
-  }
+  const parameters = parametersOf(schema)
+  const given = gathered(parameters, values)
+  if (common) checkKnown(parameters, values, common)
   const result = v.safeParse(schema, given, { abortEarly: true })
   if (result.success) return result.output
   const [issue] = result.issues
   throw new CmqError(failureOf(issue), String(issue.path?.[0].key))
+}
+
+type Given = string | readonly string[] | readonly GivenParameters[]
+type GivenParameters = { [name: string]: Given }
+
+/** What was given of the parameters, under their names. */
+function gathered(parameters: readonly Parameter[], values: ReadonlyMap<string, string>): GivenParameters {
+  const given: GivenParameters = {}
+  for (const parameter of parameters) {
+    const { list } = parameter
+    const value = !list
+      ? single(parameter, values)
+      : list.parameters
+        ? structured(parameter, list.parameters, list.max, values)
+        : listed(parameter, list, values)
+    if (value !== undefined) given[parameter.name] = value
+  }
+  return given
+}
+
+function checkKnown(
+  parameters: readonly Parameter[],
+  values: ReadonlyMap<string, string>,
+  common: ReadonlySet<string>,
+): void {
+  const isKnown = (key: string) =>
+    parameters.some(({ key: own, list }) => key === own || list?.keys.some((start) => key.startsWith(`${start}.`)))
+  for (const key of values.keys()) if (!common.has(key) && !isKnown(key)) throw new CmqError('parameterUnknown', key)
 }
 
 function failureOf({ input, message }: v.BaseIssue<unknown>): Failure {
@@ -95,7 +137,13 @@ interface Parameter {
   readonly name: string
   readonly key: string
   readonly firstKeys: readonly [string, string]
-  readonly list: (Omit<ListRules, 'alias'> & { readonly keys: readonly string[] }) | undefined
+  readonly list: (Omit<ListRules, 'alias' | 'element'> & ListShape) | undefined
+}
+
+/** Under which keys a list may come, and what its elements consist of where they are no plain values. */
+interface ListShape {
+  readonly keys: readonly string[]
+  readonly parameters: readonly Parameter[] | undefined
 }
 
 const described = new WeakMap<Params, readonly Parameter[]>()
@@ -112,7 +160,8 @@ function parameter(name: string, entry: v.ObjectEntries[string]): Parameter {
   const key = name.toLowerCase()
   const rules = listRules(entry)
   const keys = [key, ...(rules?.alias === undefined ? [] : [rules.alias.toLowerCase()])]
-  return { name, key, firstKeys: [`${key}.0`, `${key}.1`], list: rules && { ...rules, keys } }
+  const parameters = rules?.element && parametersOf(rules.element)
+  return { name, key, firstKeys: [`${key}.0`, `${key}.1`], list: rules && { ...rules, keys, parameters } }
 }
 
 /** The rules that `list` left on the block, also where the block was made optional. */
@@ -152,8 +201,42 @@ function countElements(name: string, prefix: string, values: ReadonlyMap<string,
   return count
 }
 
+function structured(
+  { name, key }: Parameter,
+  parameters: readonly Parameter[],
+  max: number,
+  values: ReadonlyMap<string, string>,
+): readonly GivenParameters[] | undefined {
+  if (values.has(key)) throw new CmqError('parameterKeyWrong', name)
+  const parts = partsOf(name, `${key}.`, values)
+  if (parts.size > max) throw new CmqError('batchSizeOutOfRange', name)
+  return parts.size === 0 ? undefined : elements(name, '', parts.size, parts).map((part) => gathered(parameters, part))
+}
+
+/** The values of each element, by its number: those of `name.0.key` and `name.0.value` are `key` and `value` of `0`. */
+function partsOf(
+  name: string,
+  prefix: string,
+  values: ReadonlyMap<string, string>,
+): ReadonlyMap<string, ReadonlyMap<string, string>> {
+  const parts = new Map<string, Map<string, string>>()
+  for (const [key, value] of values) {
+    if (!key.startsWith(prefix)) continue
+    const [, number = '', part] = /^(0|[1-9]\d*)\.(.+)$/.exec(key.slice(prefix.length)) ?? []
+    if (part === undefined) throw new CmqError('parameterKeyWrong', name)
+    const found = parts.get(number) ?? new Map<string, string>()
+    parts.set(number, found.set(part, value))
+  }
+  return parts
+}
+
 /** The elements in the order of their numbers. If `count` numbers in a row from 0 or 1 are there, they are all there is. */
-function elements(name: string, prefix: string, count: number, values: ReadonlyMap<string, string>): readonly string[] {
+function elements<Value>(
+  name: string,
+  prefix: string,
+  count: number,
+  values: ReadonlyMap<string, Value>,
+): readonly Value[] {
   const base = values.has(`${prefix}0`) ? 0 : 1
   return Array.from({ length: count }, (_, index) => {
     const value = values.get(`${prefix}${base + index}`)

@@ -1,7 +1,8 @@
 import * as v from 'valibot'
 import { deadLetterLimits } from '../domain/dead-letter-policy.ts'
 import { queueLimits } from '../domain/queue.ts'
-import { integer, queueName } from './params.ts'
+import { notes } from './notes-params.ts'
+import { flag, integer, queueName } from './params.ts'
 
 const within = ({ min, max }: { readonly min: number; readonly max: number }) => v.optional(integer(min, max))
 
@@ -14,6 +15,15 @@ export const queueAttributes = {
   msgRetentionSeconds: within(queueLimits.msgRetentionSeconds),
   rewindSeconds: within(queueLimits.rewindSeconds),
   shards: within(queueLimits.shards),
+}
+
+/** What may be noted on a queue: parameters of API 3.0, and the same here as extensions. */
+export const queueNotes = {
+  ...notes,
+  retentionSizeInMB: v.optional(integer(0, 512_000)),
+  transaction: v.optional(flag),
+  firstQueryInterval: v.optional(integer(0, Number.MAX_SAFE_INTEGER)),
+  maxQueryCount: v.optional(integer(0, Number.MAX_SAFE_INTEGER)),
 }
 
 /** What binds a queue to a dead-letter queue: parameters of API 3.0, by an extension set with the attributes. */

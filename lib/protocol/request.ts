@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { CmqError } from '../domain/errors.ts'
 
-/** A request of API 2.0, decoded, with nothing checked yet but its form. */
+/** A request, decoded, with nothing checked yet but its form. */
 export interface CmqRequest {
   readonly method: 'GET' | 'POST'
   /** The Host header as received, since the client signs it. */
@@ -12,7 +12,10 @@ export interface CmqRequest {
   readonly parameters: ReadonlyMap<string, string>
   /** The same under lower-cased, trimmed names: some SDKs send `limit ` for `limit`, and case does not count (406/5906). */
   readonly values: ReadonlyMap<string, string>
+  /** The action that is asked for, by its name in API 2.0. */
   readonly action: string | undefined
+  /** The handler that runs it, where that is not the one of API 2.0. */
+  readonly by?: string | undefined
 }
 
 /** Largest body on the wire, in bytes. Escaping triples what is not ASCII, so 1 MB of messages needs some 3 MB (406/5903). */
@@ -34,8 +37,7 @@ export function parseRequest(event: APIGatewayProxyEventV2): CmqRequest {
 }
 
 function parse(event: APIGatewayProxyEventV2): CmqRequest {
-  const { method } = event.requestContext.http
-  if (method !== 'GET' && method !== 'POST') throw new CmqError('methodUnsupported', method)
+  const method = methodOf(event)
   const found = { parameters: new Map<string, string>(), values: new Map<string, string>() }
   readForm(found, 'query string', () => event.rawQueryString)
   if (method === 'POST') readForm(found, 'body', () => bodyOf(event))
@@ -43,9 +45,17 @@ function parse(event: APIGatewayProxyEventV2): CmqRequest {
   return { method, host, path: event.rawPath, ...found, action: found.values.get('action') }
 }
 
+/** The method. Refuses what CMQ does not answer (406/5903). */
+export function methodOf(event: APIGatewayProxyEventV2): 'GET' | 'POST' {
+  const { method } = event.requestContext.http
+  if (method !== 'GET' && method !== 'POST') throw new CmqError('methodUnsupported', method)
+  return method
+}
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function bodyOf({ body = '', isBase64Encoded }: APIGatewayProxyEventV2): string {
+/** The body as text. Throws a RangeError when it is too large, and a TypeError when it is not UTF-8. */
+export function bodyOf({ body = '', isBase64Encoded }: APIGatewayProxyEventV2): string {
   if (Buffer.byteLength(body, isBase64Encoded ? 'base64' : 'utf8') > largestBody) throw new RangeError('body too large')
   return isBase64Encoded ? utf8.decode(Buffer.from(body, 'base64')) : body
 }
@@ -56,7 +66,7 @@ interface Found {
 }
 
 /** Adds the form's pairs to what was found. Whatever makes the text unreadable is answered as CMQ answers it (406/5903). */
-function readForm({ parameters, values }: Found, part: string, read: () => string): void {
+export function readForm({ parameters, values }: Found, part: string, read: () => string): void {
   try {
     const text = read()
     if (!text.isWellFormed()) throw new URIError('half a character')

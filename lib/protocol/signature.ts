@@ -11,13 +11,18 @@ type Pair = readonly [name: string, value: string]
  * The SDKs differ in what they sign, so each form they are known to sign is tried, the likeliest first; an ordinary
  * request costs one HMAC. `publicHosts` are the names under which clients may know this service.
  */
-export function isSignedWith(secretKey: string, request: CmqRequest, publicHosts: readonly string[]): boolean {
+export function isSignedWith(
+  secretKey: string,
+  request: CmqRequest,
+  publicHosts: readonly string[],
+  formsOf: (request: CmqRequest) => Iterable<readonly Pair[]> = signedForms,
+): boolean {
   const claimed = Buffer.from(request.parameters.get('Signature') ?? '')
   const algorithm = request.values.get('signaturemethod') === 'HmacSHA256' ? 'sha256' : 'sha1'
   if (claimed.length !== signatureLength[algorithm]) return false
   const hosts = signedHosts(request.host, publicHosts)
   const paths = signedPaths(request.path)
-  for (const pairs of signedForms(request)) {
+  for (const pairs of formsOf(request)) {
     const query = Buffer.from(pairs.map(([name, value]) => `${name}=${value}`).join('&'))
     for (const host of hosts) {
       for (const path of paths) {
@@ -30,16 +35,18 @@ export function isSignedWith(secretKey: string, request: CmqRequest, publicHosts
 }
 
 /** Whether the request's Timestamp, in seconds, lies within the window around `now`. Nonces may repeat: SDKs repeat them. */
-export function isTimely(request: CmqRequest, now: Instant, window: Seconds): boolean {
-  const timestamp = request.values.get('timestamp') ?? ''
-  return /^\d{1,15}$/.test(timestamp) && Math.abs(Number(timestamp) * 1000 - now) <= window * 1000
-}
+export const isTimely = ({ values }: CmqRequest, now: Instant, window: Seconds): boolean =>
+  isWithinWindow(values.get('timestamp') ?? '', now, window)
+
+/** Whether a time in seconds lies within the window around `now`. */
+export const isWithinWindow = (timestamp: string, now: Instant, window: Seconds): boolean =>
+  /^\d{1,15}$/.test(timestamp) && Math.abs(Number(timestamp) * 1000 - now) <= window * 1000
 
 /** Characters of base64. A signature of any other length is wrong, which is no secret. */
 const signatureLength = { sha1: 28, sha256: 44 } as const
 
 /** SDKs sign the endpoint as it was typed; their HTTP clients leave a scheme's own port out of the Host header. */
-function signedHosts(host: string, publicHosts: readonly string[]): ReadonlySet<string> {
+export function signedHosts(host: string, publicHosts: readonly string[]): ReadonlySet<string> {
   return new Set([host, ...(/:\d+$/.test(host) ? [] : [`${host}:80`, `${host}:443`]), ...publicHosts])
 }
 
@@ -53,7 +60,7 @@ function signedPaths(path: string): ReadonlySet<string> {
  * then not authenticated, as on CMQ itself. The Node SDK signs the tags of PublishMessage as one pair but sends a list.
  */
 function* signedForms({ method, parameters }: CmqRequest): Generator<readonly Pair[]> {
-  const pairs = [...parameters].filter(([name]) => name !== 'Signature').sort(byName)
+  const pairs = signedPairs(parameters)
   yield* spellings(pairs)
   const unmarked = method === 'POST' ? pairs.filter(([, value]) => !value.startsWith('@')) : pairs
   if (unmarked.length < pairs.length) yield* spellings(unmarked)
@@ -63,6 +70,12 @@ function* signedForms({ method, parameters }: CmqRequest): Generator<readonly Pa
     yield* spellings([...others, ['msgTag', [...tags.values()].join()] as const].sort(byName))
   }
 }
+
+/** The parameters as clients of API 3.0 sign them in the older way: all of them, as they are. */
+export const plainForms = ({ parameters }: CmqRequest): Iterable<readonly Pair[]> => spellings(signedPairs(parameters))
+
+const signedPairs = (parameters: ReadonlyMap<string, string>): readonly Pair[] =>
+  [...parameters].filter(([name]) => name !== 'Signature').sort(byName)
 
 /** Most SDKs sign a dot for an underscore in a name, after they have sorted. */
 function* spellings(pairs: readonly Pair[]): Generator<readonly Pair[]> {

@@ -3,7 +3,7 @@ import { dotsIn, keyLimits } from '../domain/binding-key.ts'
 import type { Failure } from '../domain/errors.ts'
 import { notifyStrategies } from '../domain/retry.ts'
 import { notifyContentFormats, protocols } from '../domain/subscription.ts'
-import { filterTypes, tagLimits, topicLimits } from '../domain/topic.ts'
+import { filterTypes, tagLimits, topicLimits, topicRetention } from '../domain/topic.ts'
 import { integer, list, name } from './params.ts'
 
 /** The parameters of topics and subscriptions. */
@@ -14,6 +14,9 @@ export const subscriptionName = name('subscriptionNameWrong')
 
 /** Largest body of a topic, in bytes (406/7405). */
 export const maxMsgSize = v.optional(integer(topicLimits.maxMsgSize.min, topicLimits.maxMsgSize.max))
+
+/** How long messages should live. It is a day whatever is asked for (406/7408). */
+export const msgRetentionSeconds = v.optional(integer(topicRetention.min, topicRetention.max))
 
 /** 1 chooses by tags, 2 by routing and binding keys (406/7405). */
 export const filterType = v.optional(
@@ -39,6 +42,9 @@ const key = v.pipe(
 
 /** Tags of a message (406/7411). */
 export const msgTag = v.pipe(list(tag, tagLimits.tags, { failure: 'tooManyMsgTags' }), withoutEmpty)
+
+/** Tags of a message, or its routing key. Newer pages have longer tags than may be filtered by. */
+export const msgTagOrKey = v.pipe(list(key, tagLimits.tags, { failure: 'tooManyMsgTags' }), withoutEmpty)
 
 /** Tags of which a message must have one (406/7414). */
 export const filterTag = v.pipe(list(tag, tagLimits.tags, { failure: 'tooManyFilterTags' }), withoutEmpty)

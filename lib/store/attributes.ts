@@ -47,6 +47,14 @@ export const endOf = (ttl: number, beganAt: Instant): Instant => {
   return millisecond === 0 ? ttl * 1000 : (ttl - 1) * 1000 + millisecond
 }
 
+/** Yes or no as one attribute. */
+export const writeFlag = (flag: boolean | undefined): number | undefined =>
+  flag === undefined ? undefined : Number(flag)
+
+/** The answer of such an attribute; undefined where there is none. */
+export const flagIn = (item: Item, name: string): boolean | undefined =>
+  item[name] === undefined ? undefined : numberIn(item, name) === 1
+
 /** A list of texts as one attribute. */
 export const writeTexts = (texts: readonly string[]): string => JSON.stringify(texts)
 

@@ -36,10 +36,11 @@ const FAILED_FOR = 10_000
 
 /** Why all of them are unmovable. */
 const GONE = 'there is no such queue'
+const FULL = 'it is full'
 
 /** The dead letters of a message store. */
 export function deadLetters(shared: Shared): DeadLetters {
-  const { lane, bodies, queues, shards, bell, clock, ids, random, report } = shared
+  const { lane, bodies, queues, depth, shards, bell, clock, ids, random, report } = shared
 
   /** Whether a queue still is what a move was begun for. */
   async function isStill({ account, name, id, laneId, deadLetterPolicy: policy }: Queue): Promise<boolean> {
@@ -124,12 +125,14 @@ export function deadLetters(shared: Shared): DeadLetters {
 
   return {
     async move(grave, dead, front) {
-      const to = await find(queues, grave.queue.account, grave.policy.queueName)
+      const found = await find(queues, grave.queue.account, grave.policy.queueName)
+      const isFull = found !== undefined && (await depth.refusal(found, dead.length, 0)) !== undefined
+      const to = isFull ? undefined : found
       const ends = await Promise.allSettled(dead.map((message) => moveOne(grave, message, to, front)))
       const errors = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []))
       const fates = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []))
       if (errors.length > 0) tell(grave, errors.length, errors[0])
-      if (!to) tell(grave, dead.length, GONE)
+      if (!to) tell(grave, dead.length, isFull ? FULL : GONE)
       return fates
     },
   }

@@ -36,8 +36,8 @@ export interface Deliveries {
   remove(laneId: string, delivery: Delivery): Promise<void>
   /** Whether the lane holds anything; eventually consistent. */
   isEmpty(laneId: string): Promise<boolean>
-  /** Whether one of the first of the lane is due by then; eventually consistent. */
-  hasDue(laneId: string, by: Instant): Promise<boolean>
+  /** When the first of the lane is due that comes first; undefined when there is none. Eventually consistent. */
+  firstDue(laneId: string): Promise<Instant | undefined>
   /** How many there are whose day is not over, up to `COUNTED`. */
   count(laneId: string): Promise<number>
 }
@@ -60,7 +60,7 @@ const KEPT = 86_400_000
 /** Nobody counts further: a subscription with so many is in trouble, however many they are. */
 export const COUNTED = 10_000
 
-/** So many are looked at for one that is due: more than there are failing ones in a window, behind which a new one lies. */
+/** So many are looked at for the one due first: more than there are failing ones in a window, behind which a new one lies. */
 const FIRST = 32
 
 /** A count of more than so many is kept for so many milliseconds: it reads what it counts. */
@@ -170,11 +170,12 @@ export function deliveries(db: Database, table: string, clock: Clock, bell: Bell
 
     remove: (laneId, delivery) => remove(keyIn(laneId, delivery)),
 
-    async hasDue(laneId, by) {
+    async firstDue(laneId) {
       const { Items = [] } = await db.read(
         new QueryCommand({ ...range(laneId), Limit: FIRST, ProjectionExpression: 'dueAt' }),
       )
-      return Items.some((item) => required(numberIn(item, 'dueAt'), 'dueAt') <= by)
+      const times = Items.map((item) => required(numberIn(item, 'dueAt'), 'dueAt'))
+      return times.length === 0 ? undefined : Math.min(...times)
     },
 
     async isEmpty(laneId) {

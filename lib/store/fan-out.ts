@@ -25,7 +25,8 @@ export interface Published {
 export interface FanOut {
   /**
    * Stores a message in each queue and a delivery for each web server. When it returns, every copy is durable; a copy for
-   * a queue that is missing, full, too small for the message, or asked for too much, is a delivery too. A body is stored once for
+   * a queue that is missing, full, transactional, too small for the message, or asked for too much, is a delivery too. A
+   * body is stored once for
    * all. `publishedAt` is the deliveries' place, so that those of a repeated call are the same.
    */
   copy(
@@ -175,7 +176,8 @@ interface Left {
 /** What of the messages goes into a queue. */
 type Share = Left & { readonly queue: Queue }
 
-const fits = ({ text }: Stored, queue: Queue): boolean => Buffer.byteLength(text) <= queue.attributes.maxMsgSize
+const fits = ({ text }: Stored, { attributes, transaction }: Queue): boolean =>
+  Buffer.byteLength(text) <= attributes.maxMsgSize && !transaction
 
 function shareOf({ subscription, queue }: Target, messages: readonly Stored[]): readonly Share[] {
   const stored = queue ? messages.filter((message) => fits(message, queue)) : []

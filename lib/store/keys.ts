@@ -24,8 +24,8 @@ export interface KeyStore {
   create(pair: Pair, account: string, allow?: readonly Permission[]): Promise<boolean>
   /** As all changes: false when the key is no longer as it was read. */
   setStatus(key: StoredKey, status: KeyStatus): Promise<boolean>
-  /** Gives it another secret; the present one is good until then. */
-  rotate(key: StoredKey, secretKey: string, until: Instant): Promise<boolean>
+  /** Gives it another secret; the present one is good until then, if anything is said. */
+  rotate(key: StoredKey, secretKey: string, until?: Instant): Promise<boolean>
   /** Ends what is left of a rotation: the newest secret alone is good. */
   endRotation(key: StoredKey): Promise<boolean>
   /** False when it is gone. */

@@ -7,6 +7,7 @@ import { withArchive, type QueueCounts } from './archive-counts.ts'
 import type { Archives } from './archives.ts'
 import { newBell, type Bell } from './bell.ts'
 import type { Bodies } from './bodies.ts'
+import type { Depth } from './depth.ts'
 import { counter } from './counts.ts'
 import { undertaker } from './undertaker.ts'
 import { newShards, type Shards } from './shards.ts'
@@ -61,6 +62,8 @@ export interface MessageStores {
   readonly archives: Archives
   readonly bodies: Bodies
   readonly queues: Queues
+  /** Asked before dead letters come into a queue: it may be full. */
+  readonly depth: Pick<Depth, 'refusal'>
   readonly clock: Clock
   readonly ids: Ids
   readonly random: () => number

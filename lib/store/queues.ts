@@ -7,8 +7,9 @@ import type { Queue, QueueChange } from '../domain/queue.ts'
 import { emptyArchive, without, type Archive, type Rewind } from '../domain/rewind.ts'
 import type { Clock, Instant, Seconds } from '../domain/time.ts'
 import { agingMark } from './aging.ts'
-import { numberIn, required, textIn } from './attributes.ts'
+import { flagIn, numberIn, required, textIn, writeFlag } from './attributes.ts'
 import type { Database, Item, Outcome } from './database.ts'
+import { notesOf, writeNotes } from './notes.ts'
 import { isReleased, records, reservedFor, type Kind, type RecordsOptions } from './records.ts'
 import { transact } from './transaction.ts'
 
@@ -128,8 +129,16 @@ export const placeOf = ({ account, name }: Pick<Queue, 'account' | 'name'>) => (
   sk: `queue#${canonicalName(name)}`,
 })
 
-const flattened = ({ formerRetention, archive, deadLetterPolicy, isDeadLetterQueue, ...change }: QueueChange) => ({
-  ...change,
+const flattened = ({
+  formerRetention,
+  archive,
+  deadLetterPolicy,
+  isDeadLetterQueue,
+  transaction,
+  ...change
+}: QueueChange) => ({
+  ...writeNotes(change),
+  transaction: writeFlag(transaction),
   ...(archive && archiveValues(archive)),
   formerRetentionSeconds: formerRetention?.seconds,
   formerRetentionUntil: formerRetention?.until,
@@ -179,6 +188,11 @@ function queueOf(item: Item): Queue {
     writeShards: number('writeShards'),
     readShards: number('readShards'),
     archive: archiveOf(item),
+    ...notesOf(item),
+    retentionSizeInMB: numberIn(item, 'retentionSizeInMB'),
+    transaction: flagIn(item, 'transaction'),
+    firstQueryInterval: numberIn(item, 'firstQueryInterval'),
+    maxQueryCount: numberIn(item, 'maxQueryCount'),
     ...(shrunkAt === undefined ? {} : { shrunkAt }),
     ...(countedAt === undefined ? {} : { counted: countedIn(item, countedAt) }),
     ...(former === undefined ? {} : { formerRetention: { seconds: former, until: number('formerRetentionUntil') } }),

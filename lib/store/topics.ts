@@ -4,6 +4,7 @@ import type { Clock, Seconds } from '../domain/time.ts'
 import { filterTypes, type FilterType, type Topic, type TopicChange } from '../domain/topic.ts'
 import { numberIn, required, textIn } from './attributes.ts'
 import type { Database, Item } from './database.ts'
+import { notesOf, writeNotes } from './notes.ts'
 import { records, reservedFor, type Kind, type RecordsOptions } from './records.ts'
 
 /** The topics of the accounts: pk `account#<appId>`, sk `topic#<name>`, the name in lower case. */
@@ -66,8 +67,8 @@ const placeOf = ({ account, name }: Pick<Topic, 'account' | 'name'>) => ({
 const kind: Kind<Topic, TopicChange> = {
   prefix: 'topic#',
   placeOf,
-  valuesOf: ({ account: _, ...topic }) => ({ ...topic }),
-  changesOf: (change) => ({ ...change }),
+  valuesOf: ({ account: _, ...topic }) => writeNotes(topic),
+  changesOf: writeNotes,
   read: topicOf,
 }
 
@@ -83,6 +84,7 @@ function topicOf(item: Item): Topic {
     filterType: filterTypeOf(number('filterType')),
     createdAt: number('createdAt'),
     modifiedAt: number('modifiedAt'),
+    ...notesOf(item),
   }
 }
 

@@ -98,7 +98,8 @@ async function inMemory(race: Race): Promise<Outcome> {
   const report = () => undefined
   // A queue that cannot be rewound asks nothing of its archive.
   const archives = {} as unknown as Archives
-  const process = () => messageStore({ lane, archives, bodies, queues, clock: time, ids, random, report })
+  const depth = { refusal: () => Promise.resolve(undefined) }
+  const process = () => messageStore({ lane, archives, bodies, queues, depth, clock: time, ids, random, report })
 
   // As if batches had been sent one after the other, 6 ms each.
   const begin = time.now()

@@ -34,6 +34,28 @@ describe('the app', () => {
     expect(resources().filter(({ DeletionPolicy }) => DeletionPolicy === 'Retain')).toEqual([])
   })
 
+  it('makes everything there is when the command line says so, and finds nothing wrong with it', async () => {
+    const { code, stderr, resources } = await synthesize({
+      metrics: 'true',
+      dashboard: 'true',
+      alarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:alarms',
+      encryptionKeyArn: 'arn:aws:kms:us-east-1:123456789012:key/1a2b3c4d-5e6f-4a1b-8c2d-1a2b3c4d5e6f',
+      domainName: 'queue.example.com',
+      hostedZoneId: 'Z0123456789ABCDEFGHIJ',
+      hostedZoneName: 'example.com',
+      vpcId: 'vpc-0a1b2c3d4e5f60718',
+      subnetIds: 'subnet-0a1b2c3d4e5f60718',
+      rateLimit: '100',
+      burstLimit: '200',
+      apiMemory: '1024',
+      tags: 'team=queues',
+    })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const types = new Set(resources().map(({ Type }) => Type))
+    for (const type of ['CloudWatch::Alarm', 'CloudWatch::Dashboard', 'ApiGatewayV2::DomainName', 'EC2::SecurityGroup'])
+      expect(types).toContain(`AWS::${type}`)
+  })
+
   it('says in one line what is wrong with it, and makes nothing', async () => {
     const { code, stderr, templates } = await synthesize({ removalPolicy: 'keep' })
     const problem = 'the context value removalPolicy must be retain or destroy\n'

@@ -124,9 +124,7 @@ describe('the outputs', () => {
   it('are the endpoint, the secret, and the command that reads it', () => {
     const outputs = template.toJSON().Outputs
     expect(Object.keys(outputs)).toEqual(['Endpoint', 'SecretArn', 'RegistryTable', 'ReadSecret'])
-    expect(outputs.Endpoint.Value).toEqual({
-      'Fn::Join': ['', [{ 'Fn::GetAtt': [logicalId(service.httpApi), 'ApiEndpoint'] }, '/v2/index.php']],
-    })
+    expect(outputs.Endpoint.Value).toEqual({ 'Fn::GetAtt': [logicalId(service.httpApi), 'ApiEndpoint'] })
     expect(outputs.Endpoint.Value).toEqual(stack.resolve(service.endpoint))
     expect(outputs.SecretArn.Value).toEqual({ Ref: logicalId(service.secret) })
     expect(outputs.RegistryTable.Value).toEqual({ Ref: logicalId(service.tables.registry) })

@@ -14,7 +14,10 @@ export interface Scheduled {
 /** As much of AWS as the functions ask for. Who asks tells by his access key. */
 export interface EmulatedCloud {
   readonly endpoint: string
-  /** What was asked so far: `Push Deliveries Query`, `Api Push InvokeFunction`. */
+  /**
+   * What was asked so far: `Push Deliveries Query`, `Api Push InvokeFunction`; of the registry with the partition keys,
+   * `Push Registry GetItem topic#*`.
+   */
   readonly calls: ReadonlySet<string>
   readonly schedules: readonly Scheduled[]
   /** Refuses this call from now on, so many times. */
@@ -69,14 +72,19 @@ export async function emulatedCloud(
     }
     const operation = String(headers['x-amz-target']).replace(/^.*\./, '')
     const { SecretId, TableName, RequestItems = {} } = input
-    const TransactItems: Record<string, { TableName: string }>[] = input.TransactItems ?? []
+    const TransactItems: Record<string, Request & { readonly TableName: string }>[] = input.TransactItems ?? []
     const things: string[] = [SecretId ?? TableName ?? Object.keys(RequestItems)].flat()
     // A transaction is allowed to those who are allowed each of its writes.
     const writes = TransactItems.flatMap((write) =>
-      Object.entries(write).map(([kind, { TableName }]) => ({ thing: TableName, operation: `${kind}Item` })),
+      Object.entries(write).map(([kind, of]) => ({ thing: of.TableName, operation: `${kind}Item`, request: of })),
     )
-    const asked = [...things.map((thing) => ({ thing, operation })), ...writes].map(
-      ({ thing, operation }) => `${who} ${nameOf(thing)} ${operation}`,
+    const asked = [...things.map((thing) => ({ thing, operation, request: input })), ...writes].flatMap(
+      ({ thing, operation, request }) => {
+        const call = `${who} ${nameOf(thing)} ${operation}`
+        return nameOf(thing) === 'Registry'
+          ? partitionsOf(request, thing).map((partition) => `${call} ${partition}`)
+          : [call]
+      },
     )
     if (!asked.every(isAllowed)) return denied
     if (SecretId) return { status: 200, body: JSON.stringify({ SecretString: JSON.stringify(key) }) }
@@ -106,6 +114,23 @@ export async function emulatedCloud(
 
 /** As the template has it: of the table `registry-…`, `Registry`. */
 const nameOf = (thing: string): string => thing.charAt(0).toUpperCase() + thing.slice(1).replace(/-.*/, '')
+
+/** The partition keys that a request to a table names, each without what is particular to its item: `pending#push#*`. */
+function partitionsOf({ Key, Item, ExpressionAttributeValues, RequestItems = {} }: Request, table: string): string[] {
+  const keys = RequestItems[table]?.Keys ?? [Key ?? Item ?? { pk: ExpressionAttributeValues?.[':pk'] ?? {} }]
+  return [...new Set(keys.map(({ pk }) => String(pk.S).replace(/#[^#]*$/, '#*')))]
+}
+
+interface Named {
+  readonly pk: { readonly S?: string }
+}
+
+interface Request {
+  readonly Key?: Named
+  readonly Item?: Named
+  readonly ExpressionAttributeValues?: Readonly<Record<string, Named['pk']>>
+  readonly RequestItems?: Readonly<Record<string, { readonly Keys?: readonly Named[] }>>
+}
 
 /** An engine keeps the tables of each access key apart. */
 const forwarded = (headers: IncomingHttpHeaders): Record<string, string> => ({

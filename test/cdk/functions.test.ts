@@ -88,21 +88,29 @@ describe('what a function is told', () => {
   })
 
   it('another size and another retention', () => {
-    const { propertiesOf } = deployed({ memorySize: 1024, pushMemorySize: 256, logRetention: 3 })
-    expect(functions.map((name) => propertiesOf(name)['MemorySize'])).toEqual([1024, 256, 256, 256])
+    const { propertiesOf } = deployed({
+      api: { memorySize: 1024, reservedConcurrency: 50 },
+      push: { memorySize: 256 },
+      releaseDelayed: { reservedConcurrency: 2 },
+      retryDeliveries: { memorySize: 128, reservedConcurrency: 1 },
+      logRetention: 3,
+    })
+    const each = (property: string) => functions.map((name) => propertiesOf(name)[property])
+    expect(each('MemorySize')).toEqual([1024, 256, 512, 128])
+    expect(each('ReservedConcurrentExecutions')).toEqual([50, undefined, 2, 1])
     expect(functions.map((name) => propertiesOf(`${name}Logs`)['RetentionInDays'])).toEqual([3, 3, 3, 3])
   })
 })
 
 describe('what a function may do, and nothing else, nowhere else', () => {
-  const wakeItself = {
-    [`arn:<AWS::Partition>:scheduler:<AWS::Region>:<AWS::AccountId>:schedule/${propertiesOf('Schedules')['Name']}/*`]:
-      on('scheduler', 'CreateSchedule'),
+  const schedules = `arn:<AWS::Partition>:scheduler:<AWS::Region>:<AWS::AccountId>:schedule/${propertiesOf('Schedules')['Name']}`
+  const wakeItself = (duty: string) => ({
+    [`${schedules}/${duty}-*`]: on('scheduler', 'CreateSchedule'),
     '<WakeUpRole.Arn>': {
       actions: on('iam', 'PassRole'),
       condition: { StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' } },
     },
-  }
+  })
   const start = on('lambda', 'InvokeFunction')
 
   it.each([
@@ -130,30 +138,53 @@ describe('what a function may do, and nothing else, nowhere else', () => {
     [
       'Push',
       {
-        '<Registry.Arn>': on('dynamodb', 'GetItem', 'UpdateItem', 'DeleteItem'),
+        '<Registry.Arn>': on(
+          'dynamodb',
+          'GetItem account#*',
+          'GetItem topic#*',
+          'GetItem tally#*',
+          'UpdateItem account#*',
+          'UpdateItem work#*',
+          'UpdateItem tally#*',
+          'DeleteItem pending#push#*',
+        ),
         '<Messages.Arn>': on('dynamodb', 'Query', 'PutItem'),
         '<Deliveries.Arn>': on('dynamodb', 'Query', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'),
         '<Bodies.Arn>': on('dynamodb', 'BatchGetItem', 'BatchWriteItem'),
         '<Push.Arn>': start,
-        ...wakeItself,
+        ...wakeItself('push'),
       },
     ],
     [
       'ReleaseDelayed',
       {
-        '<Registry.Arn>': on('dynamodb', 'GetItem', 'BatchGetItem', 'Query', 'UpdateItem', 'DeleteItem'),
+        '<Registry.Arn>': on(
+          'dynamodb',
+          'GetItem account#*',
+          'GetItem tally#*',
+          'BatchGetItem work#*',
+          'Query pending#release#*',
+          'Query topic#*',
+          'Query aging',
+          'UpdateItem account#*',
+          'UpdateItem work#*',
+          'UpdateItem pending#push#*',
+          'UpdateItem tally#*',
+          'DeleteItem pending#release#*',
+          'DeleteItem aging',
+        ),
         '<Messages.Arn>': on('dynamodb', 'Query', 'PutItem', 'BatchWriteItem', 'UpdateItem', 'DeleteItem'),
         '<Deliveries.Arn>': on('dynamodb', 'Query', 'PutItem', 'BatchWriteItem', 'UpdateItem', 'DeleteItem'),
         '<Bodies.Arn>': on('dynamodb', 'BatchGetItem', 'BatchWriteItem'),
         '<Push.Arn>': start,
         '<ReleaseDelayed.Arn>': start,
-        ...wakeItself,
+        ...wakeItself('release'),
       },
     ],
     [
       'RetryDeliveries',
       {
-        '<Registry.Arn>': on('dynamodb', 'BatchGetItem', 'Query'),
+        '<Registry.Arn>': on('dynamodb', 'Query pending#push#*', 'BatchGetItem work#*'),
         '<Deliveries.Arn>': on('dynamodb', 'Query'),
         '<Push.Arn>': start,
       },

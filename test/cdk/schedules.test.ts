@@ -22,18 +22,32 @@ describe('the schedules', () => {
         Arn: `<${name}.Arn>`,
         RoleArn: '<BeatRole.Arn>',
         RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 },
+        DeadLetterConfig: { Arn: '<FailedBeats.Arn>' },
       },
     })
     template.resourceCountIs('AWS::Scheduler::Schedule', 2)
   })
 
-  it.each([
-    ['WakeUpRole', ['Push', 'ReleaseDelayed'], 'those that are made when something is due later'],
-    ['BeatRole', ['RetryDeliveries', 'ReleaseDelayed'], 'those that recur'],
-  ])('have the role %s, which may call %s and nothing else: %s', (role, called) => {
-    expect(rightsOf(role)).toEqual(
-      Object.fromEntries(called.map((name) => [`<${name}.Arn>`, ['lambda:InvokeFunction']])),
-    )
+  it.each<[string, string[], Record<string, string[]>, string]>([
+    ['WakeUpRole', ['Push', 'ReleaseDelayed'], {}, 'those that are made when something is due later'],
+    [
+      'BeatRole',
+      ['RetryDeliveries', 'ReleaseDelayed'],
+      { '<FailedBeats.Arn>': ['sqs:SendMessage'] },
+      'those that recur, and leave what fails',
+    ],
+  ])('have the role %s, which may call %s and nothing else but %j: %s', (role, called, others, _which) => {
+    const calls = Object.fromEntries(called.map((name) => [`<${name}.Arn>`, ['lambda:InvokeFunction']]))
+    expect(rightsOf(role)).toEqual({ ...calls, ...others })
+  })
+
+  it('leave the calls that failed in a queue for two weeks, encrypted, by TLS alone', () => {
+    expect(propertiesOf('FailedBeats')).toEqual({ MessageRetentionPeriod: 1_209_600, SqsManagedSseEnabled: true })
+    template.hasResourceProperties('AWS::SQS::QueuePolicy', {
+      PolicyDocument: {
+        Statement: [Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } })],
+      },
+    })
   })
 
   it.each(['WakeUpRole', 'BeatRole'])('alone may take on the role %s: those of this group and this account', (role) => {
@@ -72,6 +86,6 @@ describe('two stages side by side', () => {
   it('each make their wake-ups in their own group', () => {
     const { Name } = test.propertiesOf('Schedules')
     expect(test.propertiesOf('Push')['Environment'].Variables.CMQ_SCHEDULE_GROUP).toBe(Name)
-    expect(Object.keys(test.rightsOf('PushRole')).join()).toContain(`:schedule/${Name}/*`)
+    expect(Object.keys(test.rightsOf('PushRole')).join()).toContain(`:schedule/${Name}/push-*`)
   })
 })

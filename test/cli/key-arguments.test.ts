@@ -66,6 +66,12 @@ describe('given a place', () => {
     [{ registryTable: 'a' }, 'give --registry-table and --secret-arn together'],
     [{ data: '' }, '--data takes a directory'],
   ])('when it is %j, then it is refused', async (place, fault) => {
-    await expect(withKeys(place, () => Promise.reject(new Error('it was used')))).rejects.toThrow(fault)
+    await expect(
+      withKeys(
+        place,
+        () => undefined,
+        () => Promise.reject(new Error('it was used')),
+      ),
+    ).rejects.toThrow(fault)
   })
 })

@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { runKeys } from '../../lib/cli/key-commands.ts'
 import { startEngine } from '../../lib/local/engine.ts'
 import { tableNames } from '../../lib/local/table-names.ts'
 import { connect } from '../../lib/store/database.ts'
@@ -16,15 +17,14 @@ import { endServers, startServer, type LocalServer } from '../support/local-serv
 import { key as first } from '../support/service.ts'
 import { signedEvent } from '../support/signed-request.ts'
 
-/** `npm run keys` as a process, on data directories, on a running server, and on what a deployment looks like to it. */
-
-const program = fileURLToPath(new URL('../../lib/cli/keys.ts', import.meta.url))
+/** `npm run keys` on data directories, on a running server, and on what a deployment looks like to it. */
 
 let parent = ''
 let directories = 0
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'keys-'))
 })
+afterEach(() => vi.unstubAllEnvs())
 afterAll(async () => {
   await endServers()
   await rm(parent, { recursive: true })
@@ -38,23 +38,37 @@ interface Outcome {
   readonly errors: string
 }
 
-function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
-  // Most of a start is compiling the same files again.
-  const always = { PATH: process.env['PATH'], USER: 'somebody', NODE_COMPILE_CACHE: join(parent, 'compiled') }
-  const options = { env: { ...always, ...env }, cwd: parent }
-  return new Promise((tell) => {
-    execFile(process.execPath, [program, ...args], options, (error, out, errors) =>
-      tell({ code: error ? Number(error.code) : 0, out, errors }),
-    )
-  })
+const silenced = (stream: NodeJS.WriteStream) => vi.spyOn(stream, 'write').mockReturnValue(true)
+const heard = ({ mock }: ReturnType<typeof silenced>) => mock.calls.map(([chunk]) => String(chunk)).join('')
+
+/** What the command does in this process: a process of its own for each would take most of the time. */
+async function run(...args: readonly string[]): Promise<Outcome> {
+  const [out, errors] = [silenced(process.stdout), silenced(process.stderr)]
+  try {
+    const code = await runKeys(args)
+    return { code, out: heard(out), errors: heard(errors) }
+  } finally {
+    out.mockRestore()
+    errors.mockRestore()
+  }
 }
 
 /** Runs it with success, and reads what it answers in JSON. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what it holds is checked by the assertions
-async function done(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<any> {
-  const { code, out, errors } = await run([...args, '--json'], env)
+async function done(...args: readonly string[]): Promise<any> {
+  const { code, out, errors } = await run(...args, '--json')
   expect(code, errors).toBe(0)
   return JSON.parse(out)
+}
+
+/** The command as it is started, in a process of its own. */
+function started(...args: readonly string[]): Promise<Outcome> {
+  const program = fileURLToPath(new URL('../../lib/cli/keys.ts', import.meta.url))
+  return new Promise((tell) => {
+    execFile(process.execPath, [program, ...args], { cwd: parent }, (error, out, errors) =>
+      tell({ code: error ? Number(error.code) : 0, out, errors }),
+    )
+  })
 }
 
 /** What a server answers to a request of that pair. */
@@ -68,18 +82,11 @@ async function codeFor({ url }: LocalServer, pair: { readonly secretId: string; 
 
 describe('given a data directory that no server uses', () => {
   it('when a key is made, then it is shown once, sealed at rest, and listed without its secret', async () => {
-    const directory = newDirectory()
+    vi.stubEnv('USER', 'somebody')
+    const at = ['--data', newDirectory()] as const
     const allow = [{ actions: ['SendMessage'], resources: ['queue/orders-*'] }]
-    const made = await run([
-      'create',
-      '--data',
-      directory,
-      '--account',
-      '1250000001',
-      '--allow',
-      JSON.stringify({ allow }),
-      '--json',
-    ])
+    const what = ['--account', '1250000001', '--allow', JSON.stringify({ allow })]
+    const made = await run('create', ...at, ...what, '--json')
     const { secretId, secretKey, ...rest } = JSON.parse(made.out)
     expect(secretId).toMatch(/^AKID[A-Za-z0-9]{32}$/)
     expect(secretKey).toMatch(/^[A-Za-z0-9]{32}$/)
@@ -94,113 +101,98 @@ describe('given a data directory that no server uses', () => {
     })
     expect(made.errors).not.toContain(secretKey)
 
-    const listed = await run(['list', '--data', directory])
+    const listed = await run('list', ...at)
     expect(listed.out).toMatch(
       new RegExp(`^SECRET ID .*\n${secretId}  1250000001  enabled  .*  SendMessage on queue/orders-\\*\n$`),
     )
+    const [, directory] = at
     expect(await readFile(join(directory, 'dynamodb.sqlite'), 'latin1')).not.toContain(secretKey)
     expect((await stat(join(directory, 'sealing-key'))).mode & 0o777).toBe(0o600)
-    expect(await done(['list', '--data', directory, '--account', '1250000002'])).toEqual([])
-  })
-
-  it('when a server starts there afterwards, then the key is good', async () => {
-    const directory = newDirectory()
-    const pair = await done(['create', '--data', directory])
-    const server = await startServer(['--port', '0', '--data', directory])
-    expect(await codeFor(server, pair)).toBe(0)
-    server.kill('SIGTERM')
-    await server.ended
+    expect(await done('list', ...at, '--account', '1250000002')).toEqual([])
   })
 })
 
-describe('given a server that runs', () => {
-  let directory = ''
+describe('given a data directory and its servers', () => {
+  const own = { secretId: 'AKIDown', secretKey: 'known to nobody' }
+  let at: readonly string[]
   let server: LocalServer
-  const at = (...args: string[]) => [...args, '--data', directory]
+  let before: typeof own
   beforeAll(async () => {
-    directory = newDirectory()
-    server = await startServer(['--port', '0', '--data', directory])
-    expect(await codeFor(server, first)).toBe(0)
+    at = ['--data', newDirectory()]
+    before = await done('create', ...at)
+    server = await startServer(['--port', '0', ...at])
   })
 
-  it('when a key is made, then it is good there at once', async () => {
-    const pair = await done(at('create', '--actions', 'List*', '--resources', '*'))
-    expect(pair.allow).toEqual([{ actions: ['List*'], resources: ['*'] }])
-    expect(await codeFor(server, pair)).toBe(0)
+  async function restarted(env: Readonly<Record<string, string>> = {}): Promise<LocalServer> {
+    server.kill('SIGTERM')
+    await server.ended
+    return (server = await startServer(['--port', '0', ...at], { env }))
+  }
+
+  it('when a key was made before the start, or while it runs, then it is good', async () => {
+    expect(await codeFor(server, before)).toBe(0)
+    const since = await done('create', ...at, '--actions', 'List*', '--resources', '*')
+    expect(since.allow).toEqual([{ actions: ['List*'], resources: ['*'] }])
+    expect(await codeFor(server, since)).toBe(0)
   })
 
   it('when a key is disabled, rotated, enabled and deleted, then each is what it says', async () => {
-    const { secretId, secretKey } = await done(at('create'))
-    expect(await done(at('disable', secretId))).toMatchObject({ secretId, status: 'disabled' })
-    const rotated = await done(at('rotate', secretId, '--overlap', '90m'))
+    const { secretId, secretKey } = await done('create', ...at)
+    expect(await done('disable', secretId, ...at)).toMatchObject({ secretId, status: 'disabled' })
+    const rotated = await done('rotate', secretId, '--overlap', '90m', ...at)
     expect(rotated.secretKey).not.toBe(secretKey)
     expect(Date.parse(rotated.formerSecretUntil) - Date.parse(rotated.modifiedAt)).toBeCloseTo(90 * 60_000, -3)
-    expect(await run(at('rotate', secretId))).toMatchObject({
+    expect(await run('rotate', secretId, ...at)).toMatchObject({
       code: 1,
       out: '',
       errors: `${secretId} is being rotated: end that first, with --end\n`,
     })
-    expect(await done(at('rotate', secretId, '--end'))).not.toHaveProperty('formerSecretUntil')
-    expect(await done(at('enable', secretId))).toMatchObject({ status: 'enabled' })
+    expect(await done('rotate', secretId, '--end', ...at)).not.toHaveProperty('formerSecretUntil')
+    const last = await done('rotate', secretId, '--overlap', '0', ...at)
+    expect(last).not.toHaveProperty('formerSecretUntil')
+    expect(await done('enable', secretId, ...at)).toMatchObject({ status: 'enabled' })
     expect(await codeFor(server, { secretId, secretKey })).toBe(4100)
-    expect(await codeFor(server, rotated)).toBe(0)
-    expect((await run(at('delete', secretId))).out).toBe(`deleted ${secretId}\n`)
-    expect((await done(at('list'))).map((key: { secretId: string }) => key.secretId)).not.toContain(secretId)
-    expect(await run(at('enable', secretId))).toMatchObject({ code: 1, errors: `there is no key ${secretId}\n` })
+    expect(await codeFor(server, rotated)).toBe(4100)
+    expect(await codeFor(server, last)).toBe(0)
+    expect((await run('delete', secretId, ...at)).out).toBe(`deleted ${secretId}\n`)
+    expect((await done('list', ...at)).map((key: { secretId: string }) => key.secretId)).not.toContain(secretId)
+    expect(await run('enable', secretId, ...at)).toMatchObject({ code: 1, errors: `there is no key ${secretId}\n` })
   })
-})
 
-describe('given the pair that everybody knows', () => {
-  it('when it is deleted, then no later start has it again, and each says so', async () => {
-    const directory = newDirectory()
-    const start = () => startServer(['--port', '0', '--data', directory])
-    const server = await start()
-    await codeFor(server, first)
-    expect((await run(['list', '--data', directory])).out).toContain('AKIDlocal  1250000000  enabled, first pair')
-    await done(['delete', 'AKIDlocal', '--data', directory])
-    server.kill('SIGTERM')
-    await server.ended
-    const again = await start()
+  it('when a server has a pair of its own, then the one that everybody knows is good no more', async () => {
+    expect(await codeFor(server, first)).toBe(0)
+    const other = await restarted({ CMQ_SECRET_ID: own.secretId, CMQ_SECRET_KEY: own.secretKey })
+    expect(await codeFor(other, own)).toBe(0)
+    expect(await codeFor(other, first)).toBe(4100)
+  })
+
+  it('when the pair that everybody knows is deleted, then no later start has it again, and each says so', async () => {
+    expect((await run('list', ...at)).out).toMatch(/^AKIDlocal +1250000000 +enabled, first pair /m)
+    await done('delete', 'AKIDlocal', ...at)
+    const again = await restarted()
     expect(await codeFor(again, first)).toBe(4100)
     await expect
       .poll(again.errors)
       .toBe('the key AKIDlocal was deleted, disabled or rotated: see npm run keys -- list\n')
-    again.kill('SIGTERM')
-    await again.ended
-  })
-
-  it('when a server is started with a pair of its own, then it is good no more', async () => {
-    const directory = newDirectory()
-    const server = await startServer(['--port', '0', '--data', directory])
-    expect(await codeFor(server, first)).toBe(0)
-    server.kill('SIGTERM')
-    await server.ended
-    const own = { secretId: 'AKIDown', secretKey: 'known to nobody' }
-    const env = { CMQ_SECRET_ID: own.secretId, CMQ_SECRET_KEY: own.secretKey }
-    const again = await startServer(['--port', '0', '--data', directory], { env })
-    expect(await codeFor(again, own)).toBe(0)
-    expect(await codeFor(again, first)).toBe(4100)
-    again.kill('SIGTERM')
-    await again.ended
   })
 })
 
-describe('given a deployment', () => {
-  /** CloudFormation, of which one call is needed, in front of the other services. */
-  async function cloudFormation(outputs: Readonly<Record<string, string>>) {
-    const members = Object.entries(outputs).map(
-      ([key, value]) => `<member><OutputKey>${key}</OutputKey><OutputValue>${value}</OutputValue></member>`,
+/** CloudFormation, of which one call is needed, in front of the other services. */
+async function cloudFormation(outputs: Readonly<Record<string, string>>) {
+  const members = Object.entries(outputs).map(
+    ([key, value]) => `<member><OutputKey>${key}</OutputKey><OutputValue>${value}</OutputValue></member>`,
+  )
+  const server = createServer((_request, response) => {
+    response.setHeader('content-type', 'text/xml')
+    response.end(
+      `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>cmq</StackName><Outputs>${members.join('')}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`,
     )
-    const server = createServer((_request, response) => {
-      response.setHeader('content-type', 'text/xml')
-      response.end(
-        `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>cmq</StackName><Outputs>${members.join('')}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`,
-      )
-    })
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() }
-  }
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() }
+}
 
+describe('given a deployment', () => {
   it('when its stack is named, then its keys are found by its outputs, the first pair among them', async () => {
     const engine = await startEngine()
     const client = connect({ endpoint: engine.endpoint })
@@ -214,9 +206,12 @@ describe('given a deployment', () => {
       AWS_ACCESS_KEY_ID: 'Cli',
       AWS_SECRET_ACCESS_KEY: 'local',
     }
-    const made = await done(['create', '--stack', 'cmq'], env)
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+    const { errors } = await run('list', '--stack', 'cmq')
+    expect(JSON.parse(errors)).toMatchObject({ action: 'SeedKey', resource: `key/${first.secretId}` })
+    const made = await done('create', '--stack', 'cmq')
     const explicit = ['--registry-table', tableNames.registry, '--secret-arn', 'arn']
-    expect(await done(['list', ...explicit], env)).toMatchObject([
+    expect(await done('list', ...explicit)).toMatchObject([
       { secretId: first.secretId, first: true },
       { secretId: made.secretId, first: false },
     ])
@@ -227,6 +222,29 @@ describe('given a deployment', () => {
   })
 })
 
+describe('given a stack with two deployments', () => {
+  it('when it is named, then none of them is guessed', async () => {
+    const formation = await cloudFormation({
+      ARegistryTable: 'a',
+      ASecretArn: 'a',
+      BRegistryTable: 'b',
+      BSecretArn: 'b',
+    })
+    const env = {
+      AWS_ENDPOINT_URL_CLOUDFORMATION: formation.endpoint,
+      AWS_REGION: 'local',
+      AWS_ACCESS_KEY_ID: 'Cli',
+      AWS_SECRET_ACCESS_KEY: 'local',
+    }
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+    expect(await run('list', '--stack', 'cmq')).toMatchObject({
+      code: 1,
+      errors: 'the stack cmq has several outputs RegistryTable: give --registry-table and --secret-arn\n',
+    })
+    formation.close()
+  })
+})
+
 describe('given what cannot be meant', () => {
   it.each([
     [['create', '--account', 'me'], '--account takes an appId of up to 15 digits, not me'],
@@ -234,24 +252,29 @@ describe('given what cannot be meant', () => {
     [['disable'], "error: missing required argument 'secretId'"],
     [['fly'], "error: unknown command 'fly'"],
   ])('when it is %j, then that is said in one line, and nothing is done', async (args, said) => {
-    expect(await run(args)).toEqual({ code: 1, out: '', errors: `${said}\n` })
+    expect(await run(...args)).toEqual({ code: 1, out: '', errors: `${said}\n` })
   })
 
   it('when the sealing key is something else, then the directory is not used', async () => {
     const directory = newDirectory()
-    await done(['create', '--data', directory])
+    await done('create', '--data', directory)
     const file = join(directory, 'sealing-key')
     await writeFile(file, 'x')
-    expect(await run(['list', '--data', directory])).toMatchObject({
+    expect(await run('list', '--data', directory)).toMatchObject({
       code: 1,
       errors: `the sealing key ${file} cannot be used: it holds something else\n`,
     })
   })
 
-  it('when help is asked for, then every command is named, and success is told', async () => {
-    const { code, out } = await run(['--help'])
+  it('when help is asked for, then every command is named', async () => {
+    const { code, out } = await run('--help')
     expect(code).toBe(0)
     for (const command of ['create', 'list', 'disable', 'enable', 'rotate', 'delete'])
       expect(out).toMatch(new RegExp(`^  ${command} `, 'm'))
+  })
+
+  it('when it is started with that, then its exit code says so', async () => {
+    const error = "error: unknown command 'fly'\n"
+    expect(await started('fly')).toEqual({ code: 1, out: '', errors: error })
   })
 })

@@ -94,6 +94,10 @@ describe('given a rotation', () => {
     expect(lasting(secrets, 1_000)).toEqual([fresh])
   })
 
+  it('when the former is to end at once, then it is gone, also for a clock that is behind', () => {
+    expect(lasting(rotated([former], fresh), -Infinity)).toEqual([fresh])
+  })
+
   it('when there were two already, then the oldest is gone', () => {
     const third: Secret = { secretKey: 'third' }
     expect(rotated(rotated([former], fresh, 1_000), third, 2_000)).toEqual([third, { ...fresh, until: 2_000 }])

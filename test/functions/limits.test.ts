@@ -31,8 +31,12 @@ async function given(settings: Partial<Settings> = {}) {
 }
 
 /** Notes that somebody has counted so many. */
-async function counted({ clock, tableNames, admin }: World, messages: number, { delayed = 0, inFlight = 0 } = {}) {
-  const queue = await admin.services.queues.read(ONLY_ACCOUNT, queueName)
+async function counted(
+  { clock, tableNames, admin }: World,
+  messages: number,
+  { delayed = 0, inFlight = 0, of = queueName } = {},
+) {
+  const queue = await admin.services.queues.read(ONLY_ACCOUNT, of)
   const notes = countNotes(database(connect({ endpoint: engine.endpoint }), clock), tableNames.registry)
   const marks = { send: 0, delay: 0, receive: 0 }
   await notes.note(queue, { at: clock.now(), laneId: queue.laneId, messages, delayed, inFlight, marks })
@@ -64,6 +68,21 @@ describe('given a queue that was counted full', () => {
     await world.clock.advance(20_000)
     expect(await world.left(subscription)).toEqual([])
     expect(await ask('ReceiveMessage', { queueName })).toMatchObject({ code: 0, msgBody: 'hello' })
+  })
+
+  it('when it is a dead-letter queue, then what dies is kept away for a minute, and comes when there is room', async () => {
+    const { world, ask } = await given()
+    const source = { queueName: 'source', visibilityTimeout: 1 }
+    await ask('CreateQueue', { ...source, deadLetterQueueName: queueName, policy: 0, maxReceiveCount: 1 })
+    await ask('SendMessage', { queueName: 'source', msgBody: 'dies' })
+    await ask('ReceiveMessage', { queueName: 'source' })
+    await counted(world, 1_000_000)
+    expect(await ask('ReceiveMessage', { queueName: 'source' })).toMatchObject({ code: 7000 })
+    expect(await ask('ReceiveMessage', { queueName })).toMatchObject({ code: 7000 })
+    // A minute later the count is old: it is made anew, and finds room.
+    await world.clock.advance(60_000)
+    await ask('ReceiveMessage', { queueName: 'source' })
+    expect(await ask('ReceiveMessage', { queueName })).toMatchObject({ msgBody: 'dies' })
   })
 
   it('when it is asked whether it is full, then the record tells', async () => {

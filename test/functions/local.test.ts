@@ -192,6 +192,19 @@ describe('given a server', () => {
     request.destroy()
   })
 
+  it('when a body of API 3.0 is without end, then it is refused in its envelope', async () => {
+    const headers = { 'x-tc-action': 'CreateQueue', 'content-length': 5 * 1024 * 1024 }
+    const request = httpRequest(server.url, { method: 'POST', headers })
+    request.on('error', () => {})
+    request.flushHeaders()
+    const [response] = (await once(request, 'response')) as [NodeJS.ReadableStream]
+    // Until its end is sent the answer is not over.
+    request.end(Buffer.alloc(5 * 1024 * 1024, ' '))
+    expect(JSON.parse(await text(response))).toMatchObject({
+      Response: { Error: { Code: 'RequestSizeLimitExceeded' }, RequestId: expect.any(String) as string },
+    })
+  })
+
   it('when it gets what is not HTTP, then it says so', async () => {
     const socket = connectTo(server.port, '127.0.0.1')
     socket.write('garbage\r\n\r\n')

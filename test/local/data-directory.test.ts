@@ -167,6 +167,15 @@ describe('given a server that was killed', () => {
     expect(await ownedElsewhere(join(directory, 'missing'))).toBeUndefined()
   })
 
+  it('when its owner keeps the endpoint for itself, then others find none', async () => {
+    const { noteEngine } = await own()
+    const endpoint = 'http://127.0.0.1:1'
+    await noteEngine({ pid: process.pid, endpoint })
+    expect(await ownedElsewhere(directory)).toEqual({ folder: directory, endpoint })
+    await noteEngine({ pid: process.pid })
+    expect(await ownedElsewhere(directory)).toBeUndefined()
+  })
+
   it('when its engine has ended and another process has its id, then that process is left alone', async () => {
     const other = await serverProcess()
     await other.kill()

@@ -49,6 +49,8 @@ def account_of(key=secret_key):
     account = Account(endpoint, secret_id, key)
     account.set_sign(sign)
     account.get_client().set_method(method)
+    # Its own ten seconds are too few for a busy machine.
+    account.get_client().set_connection_timeout(60)
     return account
 
 

@@ -1,7 +1,12 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import type { Key } from '../../lib/domain/key.ts'
 import { KEY_LIFETIME, knownKeys } from '../../lib/store/known-keys.ts'
 import { manualClock } from '../support/clock.ts'
+
+// For the test of what is kept in memory.
+setFlagsFromString('--expose-gc')
 
 const keyOf = (secretId: string): Key => ({
   secretId,
@@ -74,6 +79,18 @@ describe('given a SecretId that nobody has', () => {
     expect(await keys.find('')).toBeUndefined()
     expect(await keys.find('AKID'.repeat(100_000))).toBeUndefined()
     expect(reads).toEqual([])
+  })
+
+  it('when it came in a long request, then that is not kept in memory with it', async () => {
+    const { keys } = given()
+    const collect = runInNewContext('gc') as () => void
+    const used = () => (collect(), process.memoryUsage().heapUsed)
+    const before = used()
+    for (let other = 0; other < 20; other++) {
+      const request = Buffer.from(`SecretId=AKIDlonger than a dozen ${other}&${'x'.repeat(1_000_000)}`).toString()
+      await keys.find(request.slice('SecretId='.length, request.indexOf('&')))
+    }
+    expect(used() - before).toBeLessThan(5_000_000)
   })
 
   it('when 30,000 are asked for, then those of the last minute that are remembered are 10,000', async () => {

@@ -13,11 +13,10 @@ export interface SigningOptions {
   readonly sourceIp?: string
 }
 
-/** What a client sends: the event of a request that is signed as CMQ's SDKs sign, independently of lib/protocol. */
-export function signedEvent(
-  parameters: Readonly<Record<string, string>>,
-  options: SigningOptions = {},
-): APIGatewayProxyEventV2 {
+type Pairs = readonly (readonly [name: string, value: string])[]
+
+/** The parameters of a request that is signed as CMQ's SDKs sign, independently of lib/protocol; its signature is the last. */
+export function signedPairs(parameters: Readonly<Record<string, string>>, options: SigningOptions = {}): Pairs {
   const { method = 'POST', host = '127.0.0.1:8080', path = '/v2/index.php', now = Date.now() } = options
   const { secretId = 'AKIDlocal', secretKey = 'local-secret', signatureMethod = 'HmacSHA1' } = options
   const all: Readonly<Record<string, string>> = {
@@ -31,8 +30,14 @@ export function signedEvent(
   const source = method + host + path + '?' + names.map((name) => name + '=' + all[name]).join('&')
   const algorithm = signatureMethod === 'HmacSHA256' ? 'sha256' : 'sha1'
   const signature = createHmac(algorithm, secretKey).update(source).digest('base64')
-  return formEvent([...Object.entries(all), ['Signature', signature]], { method, host, path, now, ...options })
+  return [...Object.entries(all), ['Signature', signature]]
 }
+
+/** What a client sends: the event of a signed request. */
+export const signedEvent = (
+  parameters: Readonly<Record<string, string>>,
+  options: SigningOptions = {},
+): APIGatewayProxyEventV2 => formEvent(signedPairs(parameters, options), options)
 
 type EventOptions = Pick<SigningOptions, 'method' | 'host' | 'path' | 'now' | 'sourceIp'>
 
@@ -41,11 +46,15 @@ export function formEvent(
   pairs: Iterable<readonly [name: string, value: string]>,
   options: EventOptions = {},
 ): APIGatewayProxyEventV2 {
-  const form = [...pairs].map(([name, value]) => `${escaped(name)}=${escaped(value)}`).join('&')
+  const form = formOf(pairs)
   return options.method === 'GET'
     ? httpEvent({ ...options, rawQueryString: form })
     : httpEvent({ ...options, body: Buffer.from(form) })
 }
+
+/** Parameters as a form or a query string has them. */
+export const formOf = (pairs: Iterable<readonly [name: string, value: string]>): string =>
+  [...pairs].map(([name, value]) => `${escaped(name)}=${escaped(value)}`).join('&')
 
 const escaped = (text: string) => encodeURIComponent(text).replaceAll('%20', '+')
 

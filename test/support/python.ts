@@ -6,13 +6,22 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
-/** A Python that can run the SDK. */
+/** A Python that can run CMQ's SDK. */
 export interface Python {
   readonly path: string
   readonly version: string
 }
 
-const requirements = fileURLToPath(new URL('requirements.txt', import.meta.url))
+/** What a virtual environment holds. */
+export interface Holding {
+  /** The folder of test/ that has the requirements.txt. */
+  readonly name: string
+  /** What can be imported once everything is there. */
+  readonly module: string
+}
+
+export const sdk: Holding = { name: 'sdk', module: 'cmq.cmq_client, tencentcloud.tdmq' }
+
 const environments = fileURLToPath(new URL('../../.venv', import.meta.url))
 
 /** The first Python 3 of this machine that the SDK can run on, or in a line why there is none. */
@@ -38,20 +47,25 @@ function probe(command: string): (Python & { hasMailcap: boolean }) | undefined 
 }
 
 /**
- * The Python of a virtual environment that holds what requirements.txt names, and nothing else. It is made once for
+ * The Python of a virtual environment that holds what a requirements.txt names, and nothing else. It is made once for
  * each Python and list of requirements, elsewhere at first: what has its name is complete, whoever else makes it now.
  */
-export async function preparePython({ path, version }: Python, signal: AbortSignal): Promise<string> {
+export async function preparePython(
+  { path, version }: Python,
+  { name, module }: Holding,
+  signal: AbortSignal,
+): Promise<string> {
+  const requirements = fileURLToPath(new URL(`../${name}/requirements.txt`, import.meta.url))
   const madeFor = createHash('sha256')
     .update(path)
     .update(await readFile(requirements))
-  const directory = join(environments, `sdk-${version}-${madeFor.digest('hex').slice(0, 8)}`)
-  if (!hasSdk(directory)) {
+  const directory = join(environments, `${name}-${version}-${madeFor.digest('hex').slice(0, 8)}`)
+  if (!holds(directory, module)) {
     const draft = `${directory}-${process.pid}`
     try {
-      await make(path, draft, signal)
+      await make(path, draft, requirements, signal)
       await rename(draft, directory).catch(async () => {
-        if (hasSdk(directory)) return
+        if (holds(directory, module)) return
         await rm(directory, { recursive: true, force: true })
         await rename(draft, directory)
       })
@@ -64,9 +78,10 @@ export async function preparePython({ path, version }: Python, signal: AbortSign
 
 const pythonIn = (directory: string) => join(directory, 'bin', 'python')
 
-const hasSdk = (directory: string) => spawnSync(pythonIn(directory), ['-I', '-c', 'import cmq.cmq_client']).status === 0
+const holds = (directory: string, module: string) =>
+  spawnSync(pythonIn(directory), ['-I', '-c', `import ${module}`]).status === 0
 
-async function make(path: string, directory: string, signal: AbortSignal): Promise<void> {
+async function make(path: string, directory: string, requirements: string, signal: AbortSignal): Promise<void> {
   await mkdir(environments, { recursive: true })
   await succeed('python -m venv', path, ['-I', '-m', 'venv', directory], signal)
   const options = ['--quiet', '--disable-pip-version-check', '--no-input', '--retries', '2']

@@ -1,0 +1,58 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { build, built, root } from '../../cdk/built.ts'
+import { functionKinds, type FunctionName } from '../../cdk/functions.ts'
+import { atMost, lineOf, table } from '../bench/report.ts'
+import { importTimes } from './import-time.ts'
+
+/** `npm run size`: how large each function's bundle is, and how long its import takes, against what a cold start may cost. */
+
+const MOST_BYTES = 400_000
+
+/**
+ * What the SDK's client of DynamoDB takes to import on an idle machine, bundled as it comes, in milliseconds. It is measured
+ * beside the functions, and their times are told as that machine would have them: a slow or busy one judges no differently.
+ */
+const SDK = 48
+const MOST_MILLISECONDS = 60
+
+const sdk = `export { DynamoDBClient, BatchGetItemCommand, BatchWriteItemCommand, ConditionalCheckFailedException,
+  DeleteItemCommand, GetItemCommand, PutItemCommand, QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+export { NodeHttpHandler } from '@smithy/node-http-handler'`
+
+const { rounds } = parseArgs({ options: { rounds: { type: 'string', default: '15' } } }).values
+
+const directory = mkdtempSync(join(tmpdir(), 'cmq-size-'))
+process.exitCode = await main().finally(() => rmSync(directory, { recursive: true }))
+
+async function main(): Promise<number> {
+  const names = Object.keys(functionKinds) as FunctionName[]
+  const bundles = new Map(names.map((name) => [name, built(functionKinds[name].file)]))
+  const files = Object.fromEntries(names.map((name) => [name, written(name, bundles.get(name))]))
+  const alone = written('sdk', build({ stdin: { contents: sdk, resolveDir: root, loader: 'ts' }, alias: {} }))
+  const { sdk: ofSdk = NaN, ...times } = await importTimes<string>({ ...files, sdk: alone }, Number(rounds))
+  const idle = (milliseconds: number) => (milliseconds * SDK) / ofSdk
+
+  const rows = names.map((name) => {
+    const milliseconds = times[name] ?? NaN
+    return [name, bundles.get(name)?.byteLength ?? NaN, milliseconds, idle(milliseconds)]
+  })
+  const heads = ['bundle', 'bytes', 'ms of import above bare Node, here', `where the SDK alone takes ${SDK}`]
+  console.log(`${table(heads, [...rows, ['the SDK alone', '', ofSdk, SDK]])}\n`)
+  const requirements = [
+    ...names.map((name) => atMost(`bytes of ${name}`, bundles.get(name)?.byteLength ?? NaN, MOST_BYTES)),
+    atMost('milliseconds of api', idle(times['api'] ?? NaN), MOST_MILLISECONDS),
+  ]
+  console.log(requirements.map(lineOf).join('\n'))
+  return requirements.every(({ isMet }) => isMet) ? 0 : 1
+}
+
+/** The module as Lambda has it, in a folder of its own. */
+function written(name: string, contents: Uint8Array = Buffer.of()): string {
+  const folder = join(directory, name)
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'index.mjs'), contents)
+  return join(folder, 'index.mjs')
+}

@@ -1,11 +1,4 @@
-import {
-  DeleteItemCommand,
-  GetItemCommand,
-  PutItemCommand,
-  UpdateItemCommand,
-  type Put,
-  type Update,
-} from '@aws-sdk/client-dynamodb'
+import { GetItemCommand, PutItemCommand, UpdateItemCommand, type Put, type Update } from '@aws-sdk/client-dynamodb'
 import type { Clock, Seconds } from '../domain/time.ts'
 import { attributesOf, textIn, ttlOf, type Values } from './attributes.ts'
 import { queryAll, settle, type Database, type Item } from './database.ts'
@@ -67,6 +60,9 @@ const SKEW = 50
 /** Records of how many things of a kind a process keeps. */
 const CACHED = 10_000
 
+/** A write that was given up has arrived by then, or never will, in milliseconds: its signature holds for 15 minutes. */
+const LATEST_WRITE = 3_600_000
+
 /** How this process stands to others. */
 export interface RecordsOptions {
   /** Whether no other process uses the tables, so that nobody has to be waited for. */
@@ -94,8 +90,9 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
   const writeOf = (thing: Thing): Put => ({
     TableName: table,
     Item: { ...keyOf(placeOf(thing)), ...attributesOf(valuesOf(thing)) },
-    ConditionExpression: 'attribute_not_exists(pk) OR freeAt <= :now',
-    ExpressionAttributeValues: attributesOf({ ':now': clock.now() }),
+    // Never in the place of this very thing: what was deleted is not put back by an attempt that comes late.
+    ConditionExpression: 'attribute_not_exists(pk) OR (freeAt <= :now AND formerId <> :id)',
+    ExpressionAttributeValues: attributesOf({ ':now': clock.now(), ':id': thing.id }),
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   })
 
@@ -160,23 +157,24 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
       return won
     },
 
+    /** Leaves its id behind, so that nothing of it that is still on its way revives it. */
     async remove(thing, freeAfter, seen) {
       const key = keyOf(placeOf(thing))
-      const condition = {
-        TableName: table,
-        ConditionExpression: `id = :id${seen === undefined ? '' : ' AND changeId = :seen'}`,
-        ExpressionAttributeValues: attributesOf({ ':id': thing.id, ':seen': seen }),
-        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-      } as const
-      const free = () => db.write(new DeleteItemCommand({ ...condition, Key: key }))
-      const reserve = () => {
-        const freeAt = clock.now() + freeAfter * 1000
-        const Item = { ...key, ...attributesOf({ freeAt, expiresAt: ttlOf(freeAt) }) }
-        return db.write(new PutItemCommand({ ...condition, Item }))
-      }
       const { won } = await settle(
         clock,
-        () => (freeAfter > 0 ? reserve() : free()),
+        () => {
+          const freeAt = clock.now() + freeAfter * 1000
+          const left = { freeAt, formerId: thing.id, expiresAt: ttlOf(freeAt + LATEST_WRITE) }
+          return db.write(
+            new PutItemCommand({
+              TableName: table,
+              Item: { ...key, ...attributesOf(left) },
+              ConditionExpression: `id = :id${seen === undefined ? '' : ' AND changeId = :seen'}`,
+              ExpressionAttributeValues: attributesOf({ ':id': thing.id, ':seen': seen }),
+              ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+            }),
+          )
+        },
         // Whoever has the name now, it is not the thing that was to be deleted.
         (found) => found === undefined || textIn(found, 'id') !== thing.id,
       )

@@ -256,10 +256,30 @@ describe('given a removal', () => {
     expect(await a.read(here)).toHaveProperty('id', 'a-2')
   })
 
+  it('when its creation was tried twice, and the first try arrives after it, then the thing stays gone', async () => {
+    const late: (() => Promise<unknown>)[] = []
+    const hasty = newProcess((client) =>
+      client.middlewareStack.add(
+        (next, { commandName }) =>
+          (args) => {
+            if (commandName !== 'PutItemCommand' || late.length > 0) return next(args)
+            late.push(() => next(args))
+            return Promise.reject(Object.assign(new Error('no answer in time'), { name: 'TimeoutError' }))
+          },
+        { step: 'initialize', priority: 'low', name: 'late' },
+      ),
+    )
+    expect(await passing(hasty.create(thing))).toBe('created')
+    expect(await hasty.remove(thing, 0)).toBe(true)
+    await expect(late[0]?.()).rejects.toThrow('conditional')
+    expect(await hasty.read(here)).toBeUndefined()
+    expect(await hasty.create({ ...thing, id: 'a-2' })).toBe('created')
+  })
+
   it.each<[string, number, Fault]>([
-    ['DeleteItemCommand', 0, 'throttled'],
-    ['DeleteItemCommand', 0, 'lost before'],
-    ['DeleteItemCommand', 0, 'lost after'],
+    ['PutItemCommand', 0, 'throttled'],
+    ['PutItemCommand', 0, 'lost before'],
+    ['PutItemCommand', 0, 'lost after'],
     ['PutItemCommand', 10, 'lost before'],
     ['PutItemCommand', 10, 'lost after'],
   ])('when its %s (free after %d s) is %s, then it succeeds', async (command, freeAfter, fault) => {

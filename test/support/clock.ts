@@ -69,9 +69,9 @@ export async function during<Result>(call: Promise<Result>): Promise<Result> {
   }
 }
 
-/** Resolves once nobody waits for anything but time. */
-async function settled(): Promise<void> {
-  for (let quiet = 0; quiet < 3; quiet = underWay === 0 ? quiet + 1 : 0)
+/** Resolves once nobody waits for anything but time: for so many turns of the event loop no call was under way. */
+export async function settled(turns = 3): Promise<void> {
+  for (let quiet = 0; quiet < turns; quiet = underWay === 0 ? quiet + 1 : 0)
     await new Promise((resolve) => setImmediate(resolve))
 }
 

@@ -19,11 +19,7 @@ export function injectFaults(client: Client, decide: (call: SeenCall) => Fault |
   client.middlewareStack.add(
     (next, context) => async (args) => {
       const fault = decide({ command: context.commandName ?? '', input: args.input as Record<string, unknown> })
-      if (fault === 'throttled')
-        throw Object.assign(new Error('too much'), {
-          name: 'ProvisionedThroughputExceededException',
-          $metadata: { httpStatusCode: 400 },
-        })
+      if (fault === 'throttled') throw throttle()
       if (fault === 'lost before') throw timeout()
       if (fault === undefined) return next(args)
       await next(args).catch(() => undefined)
@@ -33,7 +29,15 @@ export function injectFaults(client: Client, decide: (call: SeenCall) => Fault |
   )
 }
 
-const timeout = () => Object.assign(new Error('no answer in time'), { name: 'TimeoutError' })
+/** What a call that is refused for now is answered with. */
+export const throttle = () =>
+  Object.assign(new Error('too much'), {
+    name: 'ProvisionedThroughputExceededException',
+    $metadata: { httpStatusCode: 400 },
+  })
+
+/** What a client throws that has waited long enough. */
+export const timeout = () => Object.assign(new Error('no answer in time'), { name: 'TimeoutError' })
 
 /** One fault each time the named command is called, in order; then none. */
 export function faultsOf(command: string, ...faults: Fault[]): (call: SeenCall) => Fault | undefined {
@@ -52,4 +56,33 @@ export function countCalls(client: Client): Record<string, number> {
     { step: 'initialize', priority: 'high', name: 'count' },
   )
   return calls
+}
+
+/** The items of one table in a batch: what is written, or keys of what is read. */
+type Requests = readonly unknown[] | { readonly Keys: readonly unknown[] }
+
+/** Does some part of a batch, and tells that the rest was not done. Any other call is done as it is. */
+export async function half<Output>(
+  next: (args: never) => Promise<Output>,
+  args: { readonly input: object },
+  random: () => number = () => 0.5,
+): Promise<Output> {
+  const { RequestItems } = args.input as { RequestItems?: Record<string, Requests> }
+  if (!RequestItems) return next(args as never)
+  const share = random()
+  const part = (from: number, to: number) =>
+    Object.fromEntries(
+      Object.entries(RequestItems).flatMap(([table, requests]) => {
+        const all = Array.isArray(requests) ? requests : (requests as { readonly Keys: readonly unknown[] }).Keys
+        const some = all.slice(Math.ceil(all.length * from), Math.ceil(all.length * to))
+        return some.length === 0 ? [] : [[table, Array.isArray(requests) ? some : { ...requests, Keys: some }]]
+      }),
+    )
+  const isWrite = Object.values(RequestItems).some(Array.isArray)
+  const undone = { [isWrite ? 'UnprocessedItems' : 'UnprocessedKeys']: part(share, 1) }
+  const done = part(0, share)
+  if (Object.keys(done).length === 0) return { output: { $metadata: {}, ...undone } } as Output
+  const result = await next({ ...args, input: { ...args.input, RequestItems: done } } as never)
+  Object.assign((result as { output: object }).output, undone)
+  return result
 }

@@ -40,6 +40,8 @@ export interface StartOptions {
   readonly cwd?: string
   /** As a terminal starts it: in a process group of its own, which can be sent a signal as a whole. */
   readonly ownGroup?: boolean
+  /** A command that is given the server's own, and becomes it. */
+  readonly prefix?: readonly string[]
 }
 
 const program = fileURLToPath(new URL('../../functions/local.ts', import.meta.url))
@@ -52,7 +54,8 @@ const compileCache = mkdtempSync(join(tmpdir(), 'compiled-'))
 
 /** Starts the server and waits for nothing. */
 export function launch(args: readonly string[], options: StartOptions = {}): ServerProcess {
-  const child = spawn(process.execPath, [program, ...args], {
+  const [command = '', ...rest] = [...(options.prefix ?? []), process.execPath, program, ...args]
+  const child = spawn(command, rest, {
     env: { ...withoutSettings(process.env), NODE_COMPILE_CACHE: compileCache, ...options.env },
     cwd: options.cwd,
     detached: options.ownGroup ?? false,

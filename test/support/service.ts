@@ -8,6 +8,7 @@ import { onlyKey } from './only-key.ts'
 import { connect } from '../../lib/store/database.ts'
 import { createTables } from '../../lib/store/create-tables.ts'
 import type { Start } from '../../lib/starts.ts'
+import type { Keys } from '../../lib/store/known-keys.ts'
 import type { Report } from '../../lib/store/messages.ts'
 import type { Table } from '../../lib/tables.ts'
 import { during, manualClock, type ManualClock } from './clock.ts'
@@ -36,6 +37,8 @@ export interface ServiceOptions {
   readonly settings?: Partial<Settings>
   readonly clock?: Clock
   readonly ids?: Ids
+  /** By default one pair alone, that may do everything. */
+  readonly keys?: Keys
   readonly random?: () => number
   readonly isAlone?: boolean
   /** Adds faults, or counts, to the calls that these services make. */

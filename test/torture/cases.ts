@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { profileOf, type Profile } from './profile.ts'
+import { programOf, type Program } from './program.ts'
+
+/** A program, and the world that it runs in. */
+export interface Case {
+  readonly program: Program
+  readonly profile: Profile
+}
+
+/** What a seed means. */
+export const caseOf = (seed: number, ops: number): Case => ({ program: programOf(seed, ops), profile: profileOf(seed) })
+
+const folder = new URL('corpus/', import.meta.url)
+
+/**
+ * What has failed once, made short, each in a file that is named for what was wrong. It is kept whole, as a seed would
+ * mean another program when the programs are drawn in another way.
+ */
+export const onceFailed = (): readonly (Case & { readonly name: string })[] =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => ({ name, ...(JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as Case) }))
+
+/** Adds to what has failed once. */
+export function keep(name: string, { program, profile }: Case): void {
+  writeFileSync(new URL(`${name}.json`, folder), `${JSON.stringify({ profile, program }, null, 1)}\n`)
+}

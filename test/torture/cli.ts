@@ -1,0 +1,183 @@
+import { randomInt } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { Worker } from 'node:worker_threads'
+import { caseOf, keep, onceFailed, type Case } from './cases.ts'
+import { printSignatureTimes } from './hostile/signature-timing.ts'
+import { add, noTotals, reportOf, type SeedResult, type Totals } from './report.ts'
+import { bearsLoad, loadReport, loadServer } from './load/run.ts'
+import { isWell, processReport, tortureDisk, tortureProcesses } from './processes/run.ts'
+import { shrink } from './shrink.ts'
+import { storyOf } from './story.ts'
+import { trySeed } from './try-seed.ts'
+
+const usage = `npm run torture -- [options]: tries to make the service lose, repeat, revive or leak a message
+
+  --seeds N       so many seeds, instead of as many as there is time for
+  --minutes M     so long (2)
+  --seed FIRST    the first seed (a new one)
+  --ops N         operations of each seed (1000)
+  --replay SEED   one seed, with its history
+  --workers N     threads (one for each core)
+  --no-corpus     without what has failed once
+  --processes     real processes and sockets instead, killed, stopped and cut off, for so long
+  --load          a real server with 2,000 connections and 500 long polls at once
+  --signatures    how long a wrong signature takes, by where it differs
+  --keep NAME     adds what fails, made short, to what has failed once`
+
+interface Options {
+  readonly seeds: number
+  readonly minutes: number
+  readonly first: number
+  readonly ops: number
+  readonly workers: number
+  readonly corpus: readonly Case[]
+  readonly keepAs: string | undefined
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string' },
+      minutes: { type: 'string' },
+      seed: { type: 'string' },
+      ops: { type: 'string', default: '1000' },
+      replay: { type: 'string' },
+      workers: { type: 'string', default: String(availableParallelism()) },
+      keep: { type: 'string' },
+      load: { type: 'boolean', default: false },
+      processes: { type: 'boolean', default: false },
+      signatures: { type: 'boolean', default: false },
+      'no-corpus': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return console.log(usage)
+  if (values.load) return load()
+  if (values.signatures) return printSignatureTimes()
+  const first = values.seed === undefined ? randomInt(2 ** 31) : whole('seed', values.seed)
+  if (values.processes) return killProcesses(first, Number(values.minutes ?? 1) * 60)
+  const ops = whole('ops', values.ops)
+  if (values.replay !== undefined) return replay(whole('replay', values.replay), ops)
+  await torture({
+    seeds: values.seeds === undefined ? Infinity : whole('seeds', values.seeds),
+    minutes: values.minutes === undefined ? (values.seeds === undefined ? 2 : Infinity) : Number(values.minutes),
+    first,
+    ops,
+    workers: whole('workers', values.workers),
+    corpus: values['no-corpus'] ? [] : onceFailed(),
+    keepAs: values.keep,
+  })
+}
+
+async function torture(options: Options): Promise<void> {
+  const { first, ops, corpus, keepAs } = options
+  console.log(`seeds from ${first}, ${ops} operations each, after ${corpus.length} programs that have failed once`)
+  const startedAt = performance.now()
+  const totals = noTotals()
+  const failed = await runAll(options, totals)
+  const { user, system } = process.cpuUsage()
+  console.log(reportOf(totals, (performance.now() - startedAt) / 1_000, (user + system) / 1_000_000))
+  const [worst] = failed.toSorted((a, b) => a.one.program.seed - b.one.program.seed)
+  if (!worst) return
+  console.log(`\nfailed: ${failed.map(({ one }) => one.program.seed).join(' ')}`)
+  process.exitCode = 1
+  await explain(worst, ops, keepAs)
+}
+
+interface Failed {
+  readonly one: Case
+  readonly result: SeedResult
+}
+
+/** Has the workers run what there is until there is nothing more, or no time; returns what failed. */
+async function runAll(options: Options, totals: Totals): Promise<readonly Failed[]> {
+  const { seeds, minutes, first, ops, workers, corpus } = options
+  const deadline = performance.now() + minutes * 60_000
+  const failed: Failed[] = []
+  let begun = 0
+  const next = (): Case | undefined => {
+    const known = corpus[begun]
+    const mayBegin = performance.now() < deadline && begun - corpus.length < seeds && failed.length < MOST_FAILED
+    if (!known && !mayBegin) return undefined
+    begun++
+    return known ?? caseOf(first + begun - 1 - corpus.length, ops)
+  }
+  await Promise.all(
+    Array.from({ length: workers }, () =>
+      work(next, (one, result) => {
+        add(totals, result)
+        if (result.violations.length > 0) failed.push({ one, result })
+      }),
+    ),
+  )
+  return failed
+}
+
+/** With so many there is enough to look for. */
+const MOST_FAILED = 20
+
+function work(next: () => Case | undefined, done: (one: Case, result: SeedResult) => void): Promise<void> {
+  const worker = new Worker(new URL('worker.ts', import.meta.url), {
+    env: { ...process.env, POWERTOOLS_LOG_LEVEL: 'SILENT' },
+  })
+  return new Promise((resolve, reject) => {
+    let under: Case | undefined
+    const goOn = () => {
+      under = next()
+      if (under) return worker.postMessage(under)
+      void worker.terminate().then(() => resolve())
+    }
+    worker.on('error', reject)
+    worker.on('message', (result: SeedResult) => {
+      if (under) done(under, result)
+      goOn()
+    })
+    goOn()
+  })
+}
+
+/** Looks for the shortest program that fails in the same way, and prints its history. */
+async function explain({ one, result }: Failed, ops: number, keepAs: string | undefined): Promise<void> {
+  const [first] = result.violations
+  if (!first) return
+  const { program, profile, run, violations, tries } = await shrink(one, first.row)
+  const { length } = program.ops
+  console.log(`\nthe shortest history of ${tries} tries: ${length} operations, in ${JSON.stringify(profile)}\n`)
+  console.log(storyOf(run, violations))
+  console.log(`\nagain: npm run torture -- --replay ${program.seed} --ops ${ops}`)
+  if (keepAs !== undefined) keep(keepAs, { program, profile })
+}
+
+async function load(): Promise<void> {
+  const outcome = await loadServer()
+  console.log(loadReport(outcome))
+  if (!bearsLoad(outcome)) process.exitCode = 1
+}
+
+async function killProcesses(seed: number, seconds: number): Promise<void> {
+  console.log(`seed ${seed}, ${seconds} s`)
+  const outcomes = [await tortureProcesses(seed, seconds), await tortureDisk(seed, Math.min(20, seconds / 3))]
+  for (const outcome of outcomes) {
+    console.log(outcome ? processReport(outcome) : 'no disk could be filled: this machine lets nobody mount one')
+    if (outcome && !isWell(outcome)) process.exitCode = 1
+  }
+}
+
+async function replay(seed: number, ops: number): Promise<void> {
+  const { program, profile } = caseOf(seed, ops)
+  const startedAt = performance.now()
+  const { run, result } = await trySeed(program, { profile })
+  console.log(`${JSON.stringify(profile)}\n\n${storyOf(run, result.violations)}`)
+  const totals = noTotals()
+  add(totals, result)
+  console.log(reportOf(totals, (performance.now() - startedAt) / 1_000))
+  if (result.violations.length > 0) process.exitCode = 1
+}
+
+function whole(name: string, text: string): number {
+  if (!/^\d+$/.test(text)) throw new Error(`--${name} takes a whole number, not ${text}`)
+  return Number(text)
+}
+
+await main()

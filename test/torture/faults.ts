@@ -1,0 +1,99 @@
+import type { Clock } from '../../lib/domain/time.ts'
+import type { Client } from '../support/service.ts'
+import { course } from './course.ts'
+import type { FaultKind, Profile } from './profile.ts'
+import { half, throttle, timeout } from '../support/faults.ts'
+
+/** Whether a process lives. What it has under way when it dies never ends. */
+export interface Life {
+  isDead(): boolean
+  die(): void
+  readonly hasDied: Promise<undefined>
+  /** Resolves at once, or never. */
+  goOn(): Promise<void>
+  /** Dies here if that is to be, and then goes on or not. */
+  pass(what: string): Promise<void>
+}
+
+/** How long a call is waited for, in milliseconds: what `lib/store/database.ts` gives it in the cloud. */
+const PATIENCE = 1_000
+
+/** How much later than that a lost call may be made, in milliseconds. */
+const LATEST = 8_000
+
+/**
+ * Puts virtual time and faults between a process and DynamoDB: each call takes a while to get there and a while to come
+ * back, and on the way what the profile allows may befall it.
+ */
+export function inflict(client: Client, clock: Clock, life: Life, profile: Profile, isArmed: () => boolean): void {
+  client.middlewareStack.add(
+    (next, { commandName = '' }) =>
+      async (args) => {
+        await life.goOn()
+        const { random, faults } = course()
+        const fault = isArmed() ? drawn(profile, random) : undefined
+        if (fault) faults.push(`${fault} ${commandName}`)
+        const place = placeOf(commandName, args.input as PlaceInput)
+        if (isArmed()) await life.pass(`before ${place}`)
+        const way = () => clock.sleep(random() * profile.latency)
+        const isMade = fault !== 'lost before' && fault !== 'throttled' && fault !== 'lost and late'
+        const make = () => (fault === 'partial' ? half(next, args as never, random) : next(args))
+
+        if (fault === 'throttled') {
+          await way()
+          throw throttle()
+        }
+        if (fault === 'lost and late')
+          void clock.sleep(PATIENCE + random() * LATEST).then(() => next(args).catch(() => undefined))
+        if (!isMade) {
+          await clock.sleep(PATIENCE)
+          await life.goOn()
+          throw timeout()
+        }
+        await way()
+        // Sent is sent: a call arrives although its process dies meanwhile.
+        const isDone = fault !== 'failed' || random.chance(0.5)
+        const answer = isDone ? make() : Promise.resolve(undefined)
+        await answer.catch(() => undefined)
+        if (isArmed()) await life.pass(`after ${place}`)
+        await (fault === 'lost after' ? clock.sleep(PATIENCE) : way())
+        if (fault === 'slow') await clock.sleep(random() * PATIENCE * 0.9)
+        await life.goOn()
+        if (fault === 'lost after') throw timeout()
+        if (fault === 'failed') throw failure()
+        return (await answer) as Awaited<ReturnType<typeof next>>
+      },
+    // Outermost: while a call is on its way, nobody waits for anything but time.
+    { step: 'initialize', priority: 'high', name: 'faults' },
+  )
+}
+
+function drawn({ rates }: Profile, random: () => number): FaultKind | undefined {
+  let left = random() * 1_000
+  for (const [kind, rate] of Object.entries(rates) as [FaultKind, number][]) {
+    if (kind === 'crash') continue
+    left -= rate
+    if (left < 0) return kind
+  }
+  return undefined
+}
+
+const failure = () =>
+  Object.assign(new Error('internal server error'), {
+    name: 'InternalServerError',
+    $metadata: { httpStatusCode: 500 },
+  })
+
+interface PlaceInput {
+  readonly TableName?: string
+  readonly RequestItems?: object
+  readonly ConditionExpression?: string
+  readonly KeyConditionExpression?: string
+}
+
+/** Says which of the store's calls this is. */
+function placeOf(commandName: string, input: PlaceInput): string {
+  const table = input.TableName ?? Object.keys(input.RequestItems ?? {}).join()
+  const condition = input.ConditionExpression ?? input.KeyConditionExpression
+  return `${commandName.replace('Command', '')} ${table}${condition ? ` (${condition})` : ''}`
+}

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import * as v from 'valibot'
+import { binds } from '../../../lib/domain/binding-key.ts'
+import { CmqError } from '../../../lib/domain/errors.ts'
+import { parseReceiptHandle } from '../../../lib/domain/receipt-handle.ts'
+import { list, msgBody, readParams } from '../../../lib/protocol/params.ts'
+import { parseRequest } from '../../../lib/protocol/request.ts'
+import { isSignedWith } from '../../../lib/protocol/signature.ts'
+import { formEvent } from '../../support/signed-request.ts'
+
+/** Input that is made to take long, by its size. */
+const hostile: readonly (readonly [what: string, read: (size: number) => () => unknown])[] = [
+  ['a form of many pairs', (size) => formOf(size, (index) => [`name-${index}`, '%41+b'])],
+  ['a form of one name', (size) => formOf(size, () => ['name', 'x'])],
+  ['a form that is one long value', (size) => formOf(1, () => ['name', '%41'.repeat(size)])],
+  [
+    'the signature of a form of tags',
+    (size) => {
+      const pairs = Array.from({ length: size }, (_, index) => [`msgTag.${index}`, '@x_y'] as const)
+      const event = formEvent([...pairs, ['Signature', 'A'.repeat(28)]])
+      return () => isSignedWith('secret', parseRequest(event), [])
+    },
+  ],
+  [
+    'a list of many elements',
+    (size) => {
+      const values = new Map(Array.from({ length: size }, (_, index) => [`msgbody.${index + 1}`, 'x']))
+      return () => refused(() => readParams(v.object({ msgBody: list(msgBody, size) }), values))
+    },
+  ],
+  [
+    'a receipt handle',
+    (size) => () => refused(() => parseReceiptHandle(`lane-${'0'.repeat(size)}:${'1:'.repeat(size)}`)),
+  ],
+  ['a binding key of one word', (size) => () => binds(`#.${'a'.repeat(size)}`, `${'a'.repeat(size)}b`)],
+  ['a binding key of many words', (size) => () => binds(`${'*.'.repeat(size)}#`, 'a.'.repeat(size))],
+]
+
+function formOf(size: number, pair: (index: number) => readonly [string, string]): () => unknown {
+  const pairs = Array.from({ length: size }, (_, index) => pair(index))
+  const event = formEvent(pairs)
+  // An event is read once, so each reading is given one of its own.
+  return () => parseRequest({ ...event })
+}
+
+function refused(read: () => unknown): unknown {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof CmqError) return error
+    throw error
+  }
+}
+
+/** Milliseconds of the fastest of some readings, taken in turns so that a busy machine slows both alike. */
+function fastest(small: () => unknown, large: () => unknown): readonly [number, number] {
+  const times: [number, number] = [Infinity, Infinity]
+  for (let round = 0; round < 12; round++)
+    for (const [index, read] of [small, large].entries()) {
+      const startedAt = performance.now()
+      read()
+      times[index] = Math.min(times[index] ?? Infinity, performance.now() - startedAt)
+    }
+  return times
+}
+
+const SIZE = 500
+const GROWTH = 32
+
+describe('given input that is made to take long', () => {
+  it.each(hostile)('when %s is 32 times as long, then it takes about 32 times as long', (_, read) => {
+    const [small, large] = fastest(read(SIZE), read(GROWTH * SIZE))
+    // What grows with the square would take 1,024 times as long; caches and collections of garbage take their part.
+    expect(large / Math.max(small, 0.02)).toBeLessThan(GROWTH ** 1.5)
+  })
+})

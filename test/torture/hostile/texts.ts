@@ -1,0 +1,53 @@
+import fc from 'fast-check'
+
+/** What programs stumble over. */
+const nasty = [
+  '',
+  ' ',
+  '0',
+  '-0',
+  '-1',
+  '1.5',
+  '1e9',
+  '0x10',
+  '٣',
+  'NaN',
+  'null',
+  'undefined',
+  'true',
+  '[]',
+  '{}',
+  '{"__proto__":{"polluted":1}}',
+  '__proto__',
+  'constructor',
+  'prototype',
+  'toString',
+  'hasOwnProperty',
+  '\u0000',
+  '\r\n\r\n',
+  '%',
+  '%00',
+  '&',
+  '=',
+  '+',
+  '#',
+  '..',
+  '*',
+  '😀',
+  '\u{10ffff}',
+  '\ufeff',
+  'é',
+  "' OR '1'='1",
+  ':held',
+  '9'.repeat(400),
+  'a'.repeat(5_000),
+  '#.'.repeat(40),
+] as const
+
+/** A text that is well-formed, and as bad as it can be beside that. */
+export const hostileText: fc.Arbitrary<string> = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(...nasty) },
+  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 80 }).map((text) => text.toWellFormed()) },
+  { weight: 1, arbitrary: fc.integer().map(String) },
+  { weight: 1, arbitrary: fc.string({ maxLength: 40 }) },
+)

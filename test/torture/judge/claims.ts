@@ -1,0 +1,104 @@
+import type { Call, History } from '../history.ts'
+import { filtersByKeys } from '../perform.ts'
+import type { Op, Strategy, Wants } from '../program.ts'
+import { AFTERMATH } from './settings.ts'
+
+type Subscribing = Extract<Op, { kind: 'subscribe' }>
+
+/** A subscription, from its Subscribe to its Unsubscribe. */
+export interface Subscription {
+  readonly op: Subscribing
+  readonly begun: Span
+  /** When it may have ended; undefined where nobody has ended it. */
+  ended?: Span
+  readonly versions: Version[]
+}
+
+interface Span {
+  readonly from: number
+  readonly to: number
+}
+
+interface Version extends Span {
+  readonly filter: readonly string[]
+  readonly strategy: Strategy
+  isReplacedAt: number
+}
+
+/** How long a process goes on with what it has read of a topic, in milliseconds. */
+const CACHED = 1_100
+
+/** Every subscription that there may have been. */
+export function subscriptionsOf({ calls, profile }: History): readonly Subscription[] {
+  const margin = CACHED + 2 * profile.skew
+  const all: Subscription[] = []
+  const those = (topic: string, name: string, before: number) =>
+    all.filter(({ op, begun }) => op.topic === topic && op.name === name && begun.from <= before)
+
+  for (const { op, from, to, outcome } of calls) {
+    if (outcome === 'refused') continue
+    const latest = outcome === 'unknown' ? Math.min(to, from + 30_000) + AFTERMATH : to
+    const span = { from, to: outcome === 'unknown' ? Infinity : to }
+    if (op.kind === 'subscribe')
+      all.push({ op, begun: span, versions: [{ ...wantsOf(op), ...span, to: latest, isReplacedAt: Infinity }] })
+    if (op.kind === 'unsubscribe') for (const one of those(op.topic, op.name, latest)) one.ended ??= span
+    if (op.kind === 'want')
+      for (const { versions } of those(op.topic, op.name, latest)) {
+        if (outcome === 'acknowledged')
+          for (const version of versions)
+            if (version.to <= from) version.isReplacedAt = Math.min(version.isReplacedAt, to + margin)
+        versions.push({ ...wantsOf(op), ...span, to: latest, isReplacedAt: Infinity })
+      }
+  }
+  return all
+}
+
+const wantsOf = ({ filter, strategy }: Pick<Wants, 'filter' | 'strategy'>) => ({ filter, strategy })
+
+/** The strategies that a subscription may have had at some time of the interval. */
+export const strategiesOf = ({ versions }: Subscription, from: number, to: number): readonly Strategy[] =>
+  versions.filter((version) => version.from <= to && version.isReplacedAt >= from).map(({ strategy }) => strategy)
+
+/** When it may be decided who gets what a call has published. */
+export function decided({ healedAt, profile }: History, { op, from, to, outcome }: Call): Span {
+  const delay = op.kind === 'publish' ? op.delay * 1_000 : 0
+  const latest = outcome === 'unknown' ? to + AFTERMATH : to
+  return {
+    from: from + delay - 2 * profile.skew,
+    // A release may come late where something goes wrong, but hardly later than the end of all faults.
+    to: delay === 0 ? latest : Math.max(latest + delay, healedAt) + AFTERMATH + 5 * 60_000,
+  }
+}
+
+/** Whether a subscription gets what was published: for certain, or possibly. */
+export function claim(history: History, one: Subscription, publish: Call): 'must' | 'may' | 'must not' {
+  const { op } = publish
+  if (op.kind !== 'publish' || op.topic !== one.op.topic || publish.outcome === 'refused') return 'must not'
+  const span = decided(history, publish)
+  const margin = CACHED + 2 * history.profile.skew
+  if (one.begun.from > span.to || (one.ended?.to ?? Infinity) + margin < span.from) return 'must not'
+  const matches = one.versions
+    .filter((version) => version.from <= span.to && version.isReplacedAt >= span.from)
+    .map(({ filter }) => isWanted(op.topic, filter, op))
+  if (!matches.includes(true)) return 'must not'
+  const isCertain = one.begun.to + margin < span.from && one.ended === undefined && !matches.includes(false)
+  return isCertain && publish.outcome === 'acknowledged' ? 'must' : 'may'
+}
+
+function isWanted(
+  topic: string,
+  filter: readonly string[],
+  { tags, routingKey }: Extract<Op, { kind: 'publish' }>,
+): boolean {
+  if (!filtersByKeys(topic)) return filter.length === 0 || tags.some((tag) => filter.includes(tag))
+  return filter.some((key) => isBound(key.split('.'), routingKey.split('.')))
+}
+
+/** `*` is one word, `#` any number of them (406/8127). */
+function isBound([pattern, ...patterns]: readonly string[], words: readonly string[]): boolean {
+  if (pattern === undefined) return words.length === 0
+  if (pattern === '#')
+    return isBound(patterns, words) || (words.length > 0 && isBound(['#', ...patterns], words.slice(1)))
+  const [word, ...others] = words
+  return word !== undefined && (pattern === word || pattern === '*') && isBound(patterns, others)
+}

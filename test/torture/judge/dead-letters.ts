@@ -1,0 +1,47 @@
+import type { Call, History } from '../history.ts'
+import { START } from '../../support/clock.ts'
+import { GRAVEYARD } from '../program.ts'
+import type { Ledger, Message } from './ledger.ts'
+import type { Violation } from './rows.ts'
+import type { Settings } from './settings.ts'
+
+/** What is in the queue of dead letters, by the id that it had in its own. */
+export const buried = ({ messages }: Ledger): ReadonlyMap<string, Message> =>
+  new Map(messages.flatMap((message) => (message.queue === GRAVEYARD ? [[message.msgId, message]] : [])))
+
+/** Calls that may have had dead letters of the queue go to their own. */
+const burialsOf = ({ calls }: History, queue: string): readonly Call[] =>
+  calls.filter(({ op, outcome }) => op.kind === 'bury' && op.queue === queue && op.settings && outcome !== 'refused')
+
+/** Whether messages of the queue may have died. */
+export const mayDie = (history: History, queue: string): boolean => burialsOf(history, queue).length > 0
+
+/** Whether a message of the queue may have died, and then have ended where it lay. */
+export const mayEndBuried = (history: History, { possible }: Settings, queue: string): boolean =>
+  mayDie(history, queue) &&
+  possible(GRAVEYARD, 'msgRetentionSeconds', 0, history.endedAt).some(
+    (retention) => START + retention * 1_000 <= history.endedAt,
+  )
+
+/** A dead letter is in one queue at a time, and was received as often as the policy says. */
+export function checkDeadLetters(ledger: Ledger): readonly Violation[] {
+  const graves = buried(ledger)
+  return ledger.messages.flatMap((message): Violation[] => {
+    const grave = message.queue === GRAVEYARD ? undefined : graves.get(message.msgId)
+    const [first] = grave?.receipts ?? []
+    if (!grave || !first) return []
+    const after = message.receipts.find(({ call }) => call.from > first.call.to)
+    const what = `${message.msgId} of ${message.queue}`
+    const ops = [first.call.op.id, ...(after ? [after.call.op.id] : [])]
+    const { deadLetter } = first.message
+    const least = Math.min(...burialsOf(ledger.history, message.queue).map(leastCount))
+    const isEarly = deadLetter?.policy === 0 && deadLetter.dequeueCount < least
+    return [
+      ...(after ? [{ row: 'misplaced' as const, what: `${what} is in both queues`, ops }] : []),
+      ...(isEarly ? [{ row: 'misplaced' as const, what: `${what} is dead too soon`, ops }] : []),
+    ]
+  })
+}
+
+const leastCount = ({ op }: Call): number =>
+  op.kind === 'bury' ? (op.settings?.['maxReceiveCount'] ?? Infinity) : Infinity

@@ -1,0 +1,49 @@
+import type { History } from '../history.ts'
+import { ledgerOf } from './ledger.ts'
+import { judgePushes } from './pushes.ts'
+import { judgeQueues } from './queues.ts'
+import type { Tally, Violation } from './rows.ts'
+import { judgeTexts } from './texts.ts'
+
+/** What is not as promised in a history, and what was counted in it. */
+export interface Verdict {
+  readonly violations: readonly Violation[]
+  readonly tally: Tally
+}
+
+/** Judges a whole history, once all that was to come has come. Another promise is another function here. */
+export function judge(history: History): Verdict {
+  const ledger = ledgerOf(history)
+  const { violations, tally } = judgeTexts(ledger)
+  return {
+    tally,
+    violations: [
+      ...violations,
+      ...judgeQueues(ledger),
+      ...judgePushes(ledger, tally),
+      ...checkKeys(history),
+      ...checkFailures(history),
+    ],
+  }
+}
+
+/** A signature is not what it should be (406/5903). */
+const NOT_AUTHENTIC = 4_100
+
+function checkKeys({ calls }: History): readonly Violation[] {
+  return calls.flatMap(({ op, code, outcome }): Violation[] => {
+    if (outcome === 'unknown') return []
+    const isRefused = code === NOT_AUTHENTIC
+    if (op.kind === 'intrude') return isRefused ? [] : [{ row: 'admitted', what: `answered by ${code}`, ops: [op.id] }]
+    return isRefused ? [{ row: 'shut out', what: op.kind, ops: [op.id] }] : []
+  })
+}
+
+/** Without a fault everything is answered, and not by a failure of the server. */
+function checkFailures({ calls, troubles }: History): readonly Violation[] {
+  const failed = calls.filter(({ outcome, faults }) => outcome === 'unknown' && faults.length === 0)
+  return [
+    ...failed.map(({ op, code }) => ({ row: 'failed' as const, what: `${op.kind}: ${code}`, ops: [op.id] })),
+    ...troubles.map((what) => ({ row: 'failed' as const, what, ops: [] })),
+  ]
+}

@@ -1,0 +1,82 @@
+import type { Arrival, Call } from '../history.ts'
+import type { Strategy } from '../program.ts'
+import { claim, strategiesOf, subscriptionsOf, type Subscription } from './claims.ts'
+import type { Ledger } from './ledger.ts'
+import type { Tally, Violation } from './rows.ts'
+
+/** What web servers got: everything that they want, nothing else, not too early, and again as the policy says. */
+export function judgePushes(ledger: Ledger, tally: Tally): readonly Violation[] {
+  const { history, originOf, isCalm, apart } = ledger
+  const subscriptions = subscriptionsOf(history).filter(({ op }) => 'web' in op.endpoint)
+  const arrivals = Map.groupBy(history.arrivals, ({ web, text }) => `${web} ${text}`)
+  const violations: Violation[] = []
+
+  for (const [key, those] of arrivals) {
+    const [{ text, web }] = those as [Arrival]
+    const origin = originOf(text)
+    if (!origin) {
+      violations.push({ row: 'unexpected', what: key.slice(0, 40), ops: [] })
+      continue
+    }
+    const { call, isWhole } = origin
+    const ops = [call.op.id]
+    const what = `${JSON.stringify(text.slice(0, 12))} at ${web}`
+    const owners = subscriptions.filter(({ op }) => 'web' in op.endpoint && op.endpoint.web === web)
+    const claims = owners.map((one) => claim(history, one, call))
+    if (!isWhole) violations.push({ row: 'wrong', what, ops })
+    if (call.outcome === 'refused') violations.push({ row: 'unexpected', what, ops })
+    else if (claims.every((one) => one === 'must not')) violations.push({ row: 'unmatched', what, ops })
+    if (those.some(({ from }) => from < dueAt(call) - apart)) violations.push({ row: 'early', what, ops })
+    const made = those.filter(({ outcome }) => outcome === '200').length
+    const most = claims.filter((one) => one !== 'must not').length
+    tally.duplicated += Math.max(0, made - most)
+    if (made > most && most > 0 && isCalm) violations.push({ row: 'unexplained', what, ops })
+    if (isCalm && owners.length === 1 && owners[0]) violations.push(...checkGaps(owners[0], those, call, what))
+  }
+
+  for (const call of history.calls) {
+    if (call.op.kind !== 'publish') continue
+    for (const one of subscriptions)
+      for (const text of call.given) {
+        const web = 'web' in one.op.endpoint ? one.op.endpoint.web : ''
+        const those = arrivals.get(`${web} ${text}`) ?? []
+        if (claim(history, one, call) !== 'must' || isDone(one, those, history.endedAt)) continue
+        const what = `${JSON.stringify(text.slice(0, 12))} for ${web}: ${those.length} attempts`
+        violations.push({ row: 'lost', what, ops: [call.op.id, one.op.id] })
+      }
+  }
+  return violations
+}
+
+const dueAt = ({ op, from, skew }: Call): number => from + skew + (op.kind === 'publish' ? op.delay * 1_000 : 0)
+
+/** Retries after which a delivery is given up (406/4552). */
+const RETRIES: Readonly<Record<Strategy, number>> = { BACKOFF_RETRY: 3, EXPONENTIAL_DECAY_RETRY: 176 }
+
+/** Whether it was delivered, or tried as often as one of its strategies says. */
+function isDone(one: Subscription, arrivals: readonly Arrival[], end: number): boolean {
+  if (arrivals.some(({ outcome }) => outcome === '200')) return true
+  return strategiesOf(one, 0, end).some((strategy) => arrivals.length > RETRIES[strategy])
+}
+
+/** The shortest and the longest wait before a retry, in milliseconds (406/4552). */
+const waits = (strategy: Strategy, retry: number): readonly [least: number, most: number] =>
+  strategy === 'BACKOFF_RETRY' ? [10_000, 20_000] : [2 ** Math.min(9, retry) * 1_000, 2 ** Math.min(9, retry) * 1_000]
+
+/** How late a retry may be while a run works on its lane, and nothing holds it up: a look, and the way to the store. */
+const LATE = 2_500
+
+/** Between two attempts lies the wait of the policy. */
+function checkGaps(one: Subscription, arrivals: readonly Arrival[], { op }: Call, what: string): Violation[] {
+  return arrivals.slice(1).flatMap(({ from }, index) => {
+    const before = arrivals[index]
+    if (!before || before.to === Infinity) return []
+    const gap = from - before.to
+    const strategies = strategiesOf(one, before.from - 2_000, from)
+    const isRight = strategies.some((strategy) => {
+      const [least, most] = waits(strategy, index)
+      return gap >= least && gap <= most + LATE
+    })
+    return isRight ? [] : [{ row: 'gaps', what: `${what}: ${gap} ms before retry ${index + 1}`, ops: [op.id] }]
+  })
+}

@@ -1,0 +1,168 @@
+import type { Call } from '../history.ts'
+import { GRAVEYARD } from '../program.ts'
+import { buried, checkDeadLetters, mayDie, mayEndBuried } from './dead-letters.ts'
+import type { Ledger, Message, Receipt } from './ledger.ts'
+import { checkRewound, mayBringBack, rewindsOf } from './rewinds.ts'
+import type { Row, Violation } from './rows.ts'
+import { AFTERMATH, settingsOf, type Settings } from './settings.ts'
+
+/** What each message of a queue tells. */
+export function judgeQueues(ledger: Ledger): readonly Violation[] {
+  const settings = settingsOf(ledger.history)
+  const receives = receivesOf(ledger)
+  const graves = buried(ledger)
+
+  function judgeMessage(message: Message): readonly Violation[] {
+    const rewinds = rewindsOf(ledger, message.queue)
+    const { history } = ledger
+    const isBuried =
+      mayEndBuried(history, settings, message.queue) || (mayDie(history, message.queue) && graves.has(message.msgId))
+    // What was rewound lives anew: its counts begin again, and so do its leases.
+    const mayLiveTwice = rewinds.length > 0 && message.deletions.some(({ outcome }) => outcome !== 'refused')
+    return [
+      ...(isBuried ? [] : checkLost(ledger, settings, message)),
+      ...checkRevived(settings, rewinds, message),
+      ...checkTimes(ledger, settings, message),
+      ...(mayLiveTwice
+        ? checkRewound(ledger, settings, message)
+        : [...checkOverlaps(message), ...checkCounts(message, receives), ...checkDeletions(ledger, settings, message)]),
+    ]
+  }
+  return [...ledger.messages.flatMap(judgeMessage), ...checkDeadLetters(ledger), ...checkSettled(ledger)]
+}
+
+const violation = (row: Row, what: string, ...calls: readonly (Call | undefined)[]): Violation => ({
+  row,
+  what,
+  ops: calls.flatMap((call) => (call ? [call.op.id] : [])),
+})
+
+const nameOf = ({ queue, msgId, text }: Message): string =>
+  `${msgId} ${text === undefined ? '' : JSON.stringify(text.slice(0, 12))} in ${queue}`
+
+/** What is not deleted, and neither ended nor its queue, is there at the end. */
+function checkLost({ history, originOf, apart }: Ledger, settings: Settings, message: Message): Violation[] {
+  const { queue, receipts, deletions, sentBy, text } = message
+  if (deletions.some(({ outcome }) => outcome !== 'refused')) return []
+  if (receipts.some(({ call }) => call.from >= history.healedAt)) return []
+  const sending = sentBy ?? (text === undefined ? undefined : originOf(text)?.call)
+  const since = sending?.from ?? 0
+  if (settings.mayBeGone(queue, since)) return []
+  const [first] = receipts
+  const bornBy = first ? first.message.enqueueTime * 1_000 : since + (sending?.skew ?? 0)
+  const retention = Math.min(...settings.possible(queue, 'msgRetentionSeconds', since - apart, history.endedAt))
+  if (bornBy + retention * 1_000 - apart - 1_000 <= history.settledAt) return []
+  return [violation('lost', nameOf(message), sending, first?.call)]
+}
+
+function checkRevived(settings: Settings, rewinds: readonly Call[], message: Message): Violation[] {
+  const { queue, receipts, deletions, sentBy } = message
+  const ended = deletions.filter(({ outcome }) => outcome === 'acknowledged').map(({ call }) => call)
+  // What was sent before its queue was deleted is not in another one of its name.
+  const gone = settings.deletions(queue).filter(({ from }) => sentBy !== undefined && sentBy.to < from)
+  return receipts.flatMap(({ call, message: { enqueueTime } }) => [
+    ...gone
+      .filter(({ to }) => call.from > to)
+      .map((deletion) => violation('revived', nameOf(message), sentBy, deletion, call)),
+    ...ended
+      .filter((deletion) => call.from > deletion.to && !mayBringBack(rewinds, deletion, call, enqueueTime))
+      .map((deletion) =>
+        violation(rewinds.length > 0 ? 'rewound' : 'revived', nameOf(message), sentBy, deletion, call),
+      ),
+  ])
+}
+
+/** Nothing comes before its delay is over, after its retention, or only to one who has never looked before. */
+function checkTimes({ history, originOf, apart }: Ledger, settings: Settings, message: Message): Violation[] {
+  const { queue, receipts, text } = message
+  const origin = originOf(text ?? '')?.call
+  const found: Violation[] = []
+  for (const { call, message: got } of receipts) {
+    const delay = origin?.op.kind === 'send' || origin?.op.kind === 'publish' ? origin.op.delay * 1_000 : 0
+    if (origin && call.to + call.skew < origin.from + origin.skew + delay)
+      found.push(violation('early', nameOf(message), origin, call))
+    const sentAt = got.enqueueTime * 1_000
+    const retention = Math.max(
+      ...settings.possible(queue, 'msgRetentionSeconds', sentAt - apart - AFTERMATH, sentAt + apart + 1_000),
+    )
+    if (call.from + call.skew >= sentAt + 1_000 + retention * 1_000)
+      found.push(violation('expired', nameOf(message), origin, call))
+    // Whoever looks at a queue may move its dead letters, at any time.
+    if (call.from >= history.settledAt && queue !== GRAVEYARD)
+      found.push(violation('late', nameOf(message), origin, call))
+  }
+  return found
+}
+
+/** Nobody gets a message before the lease of whoever got it before has run out. */
+function checkOverlaps(message: Message): Violation[] {
+  const ordered = inOrder(message.receipts)
+  return ordered.slice(1).flatMap(({ call }, index) => {
+    const before = ordered[index]
+    return before && call.to + call.skew < before.message.nextVisibleTime * 1_000
+      ? [violation('overlapping', nameOf(message), before.call, call)]
+      : []
+  })
+}
+
+const inOrder = (receipts: readonly Receipt[]): readonly Receipt[] =>
+  receipts.toSorted((a, b) => a.message.dequeueCount - b.message.dequeueCount)
+
+/** Receives of each queue that may have taken what they did not answer. */
+function receivesOf({ history }: Ledger): ReadonlyMap<string, readonly Call[]> {
+  const faulty = history.calls.filter(
+    ({ op, outcome, faults }) => op.kind === 'receive' && (outcome === 'unknown' || faults.length > 0),
+  )
+  return Map.groupBy(faulty, ({ op }) => ('queue' in op ? op.queue : ''))
+}
+
+/** A receive counts one more than the one before, unless one between was not answered. */
+function checkCounts(message: Message, faulty: ReadonlyMap<string, readonly Call[]>): Violation[] {
+  const ordered = inOrder(message.receipts)
+  const silent = faulty.get(message.queue) ?? []
+  return ordered.flatMap(({ call, message: { dequeueCount } }, index) => {
+    const before = ordered[index - 1]
+    const counted = before?.message.dequeueCount ?? 0
+    const isExact = !silent.some(({ from }) => from < call.to)
+    const isRight = isExact ? dequeueCount === counted + 1 : dequeueCount > counted
+    const isInTime = !before || before.call.from <= call.to
+    return isRight && isInTime
+      ? []
+      : [violation('miscounted', `${nameOf(message)}: ${dequeueCount} after ${counted}`, before?.call, call)]
+  })
+}
+
+/** The newest handle deletes while its lease holds, and no other ever does. */
+function checkDeletions({ history, apart }: Ledger, settings: Settings, message: Message): Violation[] {
+  const { receipts, deletions, queue } = message
+  return deletions.flatMap(({ call, receipt, outcome }) => {
+    const { nextVisibleTime, dequeueCount, enqueueTime } = receipt.message
+    const later = receipts.filter((other) => other.message.dequeueCount > dequeueCount)
+    if (outcome === 'acknowledged') {
+      const newer = later.find((other) => other.call.to < call.from)
+      const isOver = call.from + call.skew >= (nextVisibleTime + 1) * 1_000
+      return newer || isOver ? [violation('trespassed', nameOf(message), receipt.call, newer?.call, call)] : []
+    }
+    if (outcome !== 'refused' || call.faults.length > 0) return []
+    const retention = Math.min(...settings.possible(queue, 'msgRetentionSeconds', 0, history.endedAt))
+    const endsAt = Math.min(nextVisibleTime, enqueueTime + retention) * 1_000
+    const isDeletedBy = deletions.some(
+      (other) => other.call !== call && other.outcome !== 'refused' && other.call.from <= call.to,
+    )
+    const isExcused = isDeletedBy || later.length > 0 || settings.mayBeGone(queue, receipt.call.from)
+    return call.to + call.skew + apart < endsAt - 1_000 && !isExcused
+      ? [violation('refused', nameOf(message), receipt.call, call)]
+      : []
+  })
+}
+
+/** When all is received and deleted, nothing is counted. */
+function checkSettled({ history }: Ledger): Violation[] {
+  return history.calls.flatMap((call) => {
+    const { op, from, answer } = call
+    if (op.kind !== 'count' || from < history.settledAt || answer?.code !== 0) return []
+    const { activeMsgNum, inactiveMsgNum, delayMsgNum } = answer
+    const count = Number(activeMsgNum) + Number(inactiveMsgNum) + Number(delayMsgNum)
+    return count === 0 ? [] : [violation('unsettled', `${count} messages are counted in ${op.queue}`, call)]
+  })
+}

@@ -1,0 +1,78 @@
+import { addPoints, type CrashPoints } from './crash-points.ts'
+import { noTally, rows, type Row, type Tally, type Violation } from './judge/rows.ts'
+import { faultKinds } from './profile.ts'
+
+/** What all seeds together came to. */
+export interface Totals {
+  seeds: number
+  operations: number
+  calls: number
+  readonly tally: Tally
+  readonly counts: Map<Row, number>
+  readonly faults: Map<string, number>
+  readonly points: CrashPoints
+  deaths: number
+}
+
+/** What one seed came to, as it is told by whoever ran it. */
+export interface SeedResult {
+  readonly seed: number
+  readonly operations: number
+  readonly calls: number
+  readonly tally: Tally
+  readonly violations: readonly Violation[]
+  readonly faults: Readonly<Record<string, number>>
+  readonly points: readonly (readonly [string, { passed: number; died: number }])[]
+  readonly deaths: number
+}
+
+export const noTotals = (): Totals => ({
+  seeds: 0,
+  operations: 0,
+  calls: 0,
+  tally: noTally(),
+  counts: new Map(),
+  faults: new Map(),
+  points: new Map(),
+  deaths: 0,
+})
+
+export function add(totals: Totals, result: SeedResult): void {
+  totals.seeds++
+  totals.operations += result.operations
+  totals.calls += result.calls
+  totals.deaths += result.deaths
+  for (const name of Object.keys(totals.tally) as (keyof Tally)[]) totals.tally[name] += result.tally[name]
+  for (const { row } of result.violations) totals.counts.set(row, (totals.counts.get(row) ?? 0) + 1)
+  for (const [name, count] of Object.entries(result.faults))
+    totals.faults.set(name, (totals.faults.get(name) ?? 0) + count)
+  addPoints(totals.points, result.points)
+}
+
+/** The report, whose last lines are the rows. */
+export function reportOf(totals: Totals, seconds: number, cpuSeconds = seconds): string {
+  const { seeds, operations, calls, tally, faults, points, deaths, counts } = totals
+  const missed = [...points].filter(([, { died }]) => died === 0)
+  const explained = tally.duplicated - (counts.get('unexplained') ?? 0)
+  return [
+    `${number(operations)} operations of ${number(seeds)} seeds in ${seconds.toFixed(0)} s (${number(operations / seconds)} a second, ${number(operations / cpuSeconds)} a second of one core), as ${number(calls)} calls`,
+    `faults: ${faultKinds
+      .filter((kind) => kind !== 'crash')
+      .map((kind) => `${kind} ${number(faults.get(kind) ?? 0)}`)
+      .join(', ')}, others ${number(faults.get('others') ?? 0)}`,
+    `deaths: ${number(deaths)}; crash points: ${points.size - missed.length} of ${points.size} visited`,
+    ...missed
+      .toSorted(([, a], [, b]) => b.passed - a.passed)
+      .slice(0, MOST_MISSED)
+      .map(([point, { passed }]) => `  never died ${point} (passed ${number(passed)} times)`),
+    ...(missed.length > MOST_MISSED ? [`  and at ${missed.length - MOST_MISSED} others`] : []),
+    '',
+    ...Object.entries(tally).map(([name, count]) => `${name} ${count}`),
+    `explained ${explained}`,
+    ...(Object.keys(rows) as Row[]).map((row) => `${row} ${counts.get(row) ?? 0}`),
+  ].join('\n')
+}
+
+const MOST_MISSED = 40
+
+const number = (value: number): string => Math.round(value).toLocaleString('en')

@@ -1,0 +1,28 @@
+import { judge } from './judge/judge.ts'
+import type { Program } from './program.ts'
+import type { SeedResult } from './report.ts'
+import { runProgram, type Run, type RunOptions } from './run-seed.ts'
+
+/** Runs a program, judges it, and counts what there was. */
+export async function trySeed(program: Program, options: RunOptions = {}): Promise<{ run: Run; result: SeedResult }> {
+  const run = await runProgram(program, options)
+  const { history, points } = run
+  const { violations, tally } = judge(history)
+  const faults = [...history.calls, ...history.runs].flatMap((one) => one.faults)
+  return {
+    run,
+    result: {
+      seed: program.seed,
+      operations: program.ops.length,
+      calls: history.calls.length,
+      tally,
+      violations,
+      faults: countsOf(faults.map((fault) => /^(.*) \w+Command$/.exec(fault)?.[1] ?? 'others')),
+      points: [...points],
+      deaths: history.deaths.length,
+    },
+  }
+}
+
+const countsOf = (names: readonly string[]): Record<string, number> =>
+  Object.fromEntries([...Map.groupBy(names, (name) => name)].map(([name, those]) => [name, those.length]))

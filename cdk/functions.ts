@@ -39,7 +39,7 @@ export const functionKinds = {
     // The HTTP API gives up at 30 s; waits end at 27.
     timeout: Duration.seconds(30),
     asks: {
-      registry: ['GetItem', 'BatchGetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'],
+      registry: ['GetItem', 'BatchGetItem', 'Query', 'PutItem', 'UpdateItem'],
       messages: ['GetItem', 'BatchGetItem', 'Query', 'PutItem', 'BatchWriteItem', 'UpdateItem', 'DeleteItem'],
       deliveries: ['Query', 'PutItem', 'BatchWriteItem'],
       bodies: ['BatchGetItem', 'BatchWriteItem'],

@@ -128,10 +128,10 @@ function writeLine({ request, key, code = 0, services, startedAt, usage, invocat
   const { action } = invocation
   logger.info('request', {
     requestId: invocation.awsRequestId,
-    action: action ?? request?.action,
+    action: action ?? brief(request?.action),
     account: key?.account,
-    queue: request?.values.get('queuename'),
-    topic: request?.values.get('topicname'),
+    queue: brief(request?.values.get('queuename')),
+    topic: brief(request?.values.get('topicname')),
     code,
     milliseconds,
     ...usage,
@@ -144,6 +144,9 @@ function writeLine({ request, key, code = 0, services, startedAt, usage, invocat
     ),
   })
 }
+
+/** No name is longer; whoever sends megabytes for one, signed or not, is not to fill the log with them. */
+const brief = (name: string | undefined): string | undefined => name?.slice(0, 64)
 
 /** Answers what was thrown: a CmqError is an answer, anything else is our bug, told in the log and not to the client. */
 const envelope: Chain = {

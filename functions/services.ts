@@ -91,7 +91,7 @@ export function createServices({
   const common = { clock, ids, random, report }
   const bodyStore = bodies(db, tableNames.bodies, clock, () => ids.leaseId())
   const queueStore = queues(db, registry, clock, { isAlone })
-  const messageLane = lane(db, tableNames.messages, clock)
+  const messageLane = lane(db, tableNames.messages, clock, report)
   const beside = newBeside(report, { freezes: !isAlone })
   const tallyStore = tallies(db, registry, clock, { beside, isAlone })
   const depths = depth(
@@ -113,7 +113,7 @@ export function createServices({
     depth: depths,
     ...common,
   })
-  const deliveryStore = deliveries(db, tableNames.deliveries, clock, deliveryBell)
+  const deliveryStore = deliveries(db, tableNames.deliveries, clock, deliveryBell, report)
   const list = workList(db, registry, clock, { isAlone, processId: ids.leaseId() })
   return {
     queues: queueStore,

@@ -17,6 +17,8 @@ import {
   type Database,
   type Item,
 } from './database.ts'
+import type { Report } from './messages.ts'
+import { readableIn } from './readable.ts'
 import { bodyOf, bodyValues, instantOfKey, keyAt, keyOf } from './message-item.ts'
 
 /**
@@ -68,7 +70,14 @@ const CHEAP = 1_000
 const COUNT_KEPT = 5_000
 
 /** The deliveries of a table. */
-export function deliveries(db: Database, table: string, clock: Clock, bell: Bell): Deliveries {
+export function deliveries(
+  db: Database,
+  table: string,
+  clock: Clock,
+  bell: Bell,
+  report: Report = () => undefined,
+): Deliveries {
+  const readable = readableIn(table, report)
   const counts = newKept<number>(clock, COUNT_KEPT, 1_000)
 
   const keyIn = (laneId: string, delivery: Delivery) => attributesOf({ pk: laneId, sk: sortKeyOf(delivery) })
@@ -139,7 +148,7 @@ export function deliveries(db: Database, table: string, clock: Clock, bell: Bell
       const { Items = [], LastEvaluatedKey } = await db.read(
         new QueryCommand({ ...range(laneId), Limit: limit, ConsistentRead: true }),
       )
-      return { deliveries: Items.map(deliveryOf), isAll: LastEvaluatedKey === undefined }
+      return { deliveries: readable(Items, deliveryOf), isAll: LastEvaluatedKey === undefined }
     },
 
     async postpone(laneId, seen, next) {
@@ -174,7 +183,7 @@ export function deliveries(db: Database, table: string, clock: Clock, bell: Bell
       const { Items = [] } = await db.read(
         new QueryCommand({ ...range(laneId), Limit: FIRST, ProjectionExpression: 'dueAt' }),
       )
-      const times = Items.map((item) => required(numberIn(item, 'dueAt'), 'dueAt'))
+      const times = readable(Items, (item) => required(numberIn(item, 'dueAt'), 'dueAt'))
       return times.length === 0 ? undefined : Math.min(...times)
     },
 

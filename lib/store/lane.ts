@@ -22,6 +22,8 @@ import {
   type Outcome,
 } from './database.ts'
 import { itemOf, justAfter, keyOf, messageOf, stateOf, type MessageState, type Placed } from './message-item.ts'
+import type { Report } from './messages.ts'
+import { readableIn } from './readable.ts'
 import { transact } from './transaction.ts'
 
 /**
@@ -82,7 +84,8 @@ export type Claim = { readonly won: true } | { readonly won: false; readonly fou
 const LOOK = 'look'
 
 /** The lanes of a table. */
-export function lane(db: Database, table: string, clock: Clock): Lane {
+export function lane(db: Database, table: string, clock: Clock, report: Report = () => undefined): Lane {
+  const readable = readableIn(table, report)
   const keyIn = (partition: string, sk: string) => attributesOf({ pk: partition, sk })
 
   async function query(
@@ -161,7 +164,7 @@ export function lane(db: Database, table: string, clock: Clock): Lane {
 
     async page(partition, range) {
       const { items, next } = await query(partition, range)
-      return { messages: items.map(messageOf), ...next }
+      return { messages: readable(items, messageOf), ...next }
     },
 
     async survey(partition, range) {
@@ -169,12 +172,12 @@ export function lane(db: Database, table: string, clock: Clock): Lane {
         ProjectionExpression: 'sk, sentAt, expiresAt, leaseUntil',
         ScanIndexForward: !range.isBackwards,
       })
-      return { states: items.map(stateOf), ...next }
+      return { states: readable(items, stateOf), ...next }
     },
 
     async get(partition, keys, consistent) {
       const wanted = keys.map((key) => keyIn(partition, key))
-      return (await readBatch(db, clock, table, wanted, consistent)).map(messageOf)
+      return readable(await readBatch(db, clock, table, wanted, consistent), messageOf)
     },
 
     async claim(partition, seen, leased) {

@@ -117,7 +117,7 @@ describe('what a function may do, and nothing else, nowhere else', () => {
     [
       'Api',
       {
-        '<Registry.Arn>': on('dynamodb', 'GetItem', 'BatchGetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'),
+        '<Registry.Arn>': on('dynamodb', 'GetItem', 'BatchGetItem', 'Query', 'PutItem', 'UpdateItem'),
         '<Messages.Arn>': on(
           'dynamodb',
           'GetItem',

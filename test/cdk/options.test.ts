@@ -59,7 +59,7 @@ describe('an API with a name of its own', () => {
 
   it('makes that its endpoint, and says where the name has to point', () => {
     const { template, service } = deployed({ domain: { domainName, certificate } })
-    expect(service.endpoint).toBe('https://queue.example.com/v2/index.php')
+    expect(service.endpoint).toBe('https://queue.example.com')
     const outputs = template.toJSON().Outputs
     expect(outputs.Endpoint.Value).toBe(service.endpoint)
     expect(outputs.DomainTarget.Value['Fn::GetAtt'][1]).toBe('RegionalDomainName')

@@ -347,11 +347,20 @@ describe('given an adding that does not go well', () => {
 })
 
 describe('given an item that something else has written', () => {
-  it('when its lane is read, then it is said what it lacks', async () => {
-    const { clock, store, lane } = given()
-    const Item = { pk: { S: lane }, sk: { S: `${clock.now()}#x` }, attempt: { N: '0' }, dueAt: { N: '0' } }
-    await connect({ endpoint: engine.endpoint }).send(new PutItemCommand({ TableName: table, Item }))
-    await expect(store.first(lane, 1)).rejects.toThrow('expiresAt')
+  it('when its lane is read, then the others are, and it is told', async () => {
+    const { clock, lane, one, add } = given()
+    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const told: object[] = []
+    const report = (message: string, details: object) => void told.push({ message, ...details })
+    const store = deliveries(database(client, clock), table, clock, newBell(clock), report)
+    const unreadable = `${clock.now() - 1}#${'0'.repeat(32)}`
+    await client.send(new PutItemCommand({ TableName: table, Item: { pk: { S: lane }, sk: { S: unreadable } } }))
+    const delivery = one()
+    await add(delivery)
+    expect((await store.first(lane, 10)).deliveries).toEqual([delivery])
+    expect(await store.firstDue(lane)).toBe(delivery.dueAt)
+    const telling = { message: 'an item cannot be read', pk: lane, sk: unreadable }
+    expect(told).toMatchObject([telling, { message: 'an item cannot be read' }])
   })
 })
 

@@ -1,3 +1,4 @@
+import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lease, newMessage, type Message } from '../../lib/domain/message.ts'
 import { randomIds } from '../../lib/domain/ids.ts'
@@ -22,10 +23,15 @@ function messageAt(visibleAt: number, text = 'hello', retentionSeconds = 60): Me
 describe.each(engineKinds())('given a lane on %s', (kind) => {
   let engine: Awaited<ReturnType<typeof testEngine>>
   let theLane: Lane
+  let told: object[] = []
+  let putRaw: (pk: string, sk: string) => Promise<unknown>
   beforeAll(async () => {
     engine = await testEngine(kind)
     const { messages } = await newTables(engine.endpoint)
-    theLane = lane(database(connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }), clock), messages, clock)
+    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    theLane = lane(database(client, clock), messages, clock, (message, details) => told.push({ message, ...details }))
+    putRaw = (pk, sk) =>
+      client.send(new PutItemCommand({ TableName: messages, Item: { pk: { S: pk }, sk: { S: sk } } }))
   })
   afterAll(() => engine.stop())
 
@@ -38,6 +44,20 @@ describe.each(engineKinds())('given a lane on %s', (kind) => {
     await theLane.put(placed(partition, [c]))
     await theLane.put(placed(partition, [b, a]))
     expect((await theLane.page(partition, everything)).messages).toEqual([a, b, c])
+  })
+
+  it('when an item cannot be read, then the others are, and it is told', async () => {
+    const partition = newPartition()
+    const [a, b] = [messageAt(START), messageAt(START + 2)]
+    await theLane.put(placed(partition, [a, b]))
+    const unreadable = keyOf({ visibleAt: START + 1, id: 'f'.repeat(32) })
+    await putRaw(partition, unreadable)
+    told = []
+    expect((await theLane.page(partition, everything)).messages).toEqual([a, b])
+    expect((await theLane.survey(partition, everything)).states).toHaveLength(2)
+    expect(await theLane.get(partition, [unreadable], true)).toEqual([])
+    const one = { message: 'an item cannot be read', sk: unreadable }
+    expect(told).toMatchObject([{ ...one, pk: partition }, one, one])
   })
 
   it('when a page is cut, then the next begins where it ended, and nothing is missed or seen twice', async () => {

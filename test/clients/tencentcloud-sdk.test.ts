@@ -80,6 +80,10 @@ describe.each(habits)('given a client of tdmq by %s', (_, habits) => {
       DeadLetterPolicy: { DeadLetterQueue: dead, Policy: 0, MaxReceiveCount: 5, MaxTimeToLive: null },
     })
     expect(await client.UnbindCmqDeadLetter({ SourceQueueName: QueueName })).toEqual({ RequestId })
+    await client.ModifyCmqQueueAttribute({ QueueName, RewindSeconds: 3_600 })
+    expect(await client.RewindCmqQueue({ QueueName, StartConsumeTime: Date.now() })).toEqual({ RequestId })
+    expect(await client.ClearCmqQueue({ QueueName })).toEqual({ RequestId })
+    expect((await client.DescribeCmqQueueDetail({ QueueName })).QueueDescribe).toMatchObject({ ActiveMsgNum: 0 })
     expect(await client.DeleteCmqQueue({ QueueName })).toEqual({ RequestId })
     await expect(client.DescribeCmqQueueDetail({ QueueName })).rejects.toMatchObject({
       code: 'ResourceNotFound',
@@ -154,6 +158,10 @@ describe.each(habits)('given a client of cmq by %s', (_, habits) => {
       QueueSet: [{ QueueName }],
     })
     expect(await client.request('UnbindDeadLetter', { QueueName })).toEqual({ RequestId })
+    await client.request('ModifyQueueAttribute', { QueueName, RewindSeconds: 3_600 })
+    const StartConsumeTime = Math.floor(Date.now() / 1_000)
+    expect(await client.request('RewindQueue', { QueueName, StartConsumeTime })).toEqual({ RequestId })
+    expect(await client.request('ClearQueue', { QueueName })).toEqual({ RequestId })
     expect(await client.request('DeleteQueue', { QueueName })).toEqual({ RequestId })
   })
 

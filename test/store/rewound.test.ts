@@ -361,7 +361,7 @@ describe.each(engineKinds())('over %s', (kind) => {
   describe('given a shard that is no longer written to', () => {
     it('when what was deleted from it is kept, then it is not given up before that ends', async () => {
       const { clock, a, call, consumed, queue } = await given({ shards: 2, msgRetentionSeconds: 600 })
-      await consumed(a, ...Array.from({ length: 8 }, (_, index) => `m${index}`))
+      await consumed(a, ...Array.from({ length: 24 }, (_, index) => `m${index}`))
       await call(a, 'SetQueueAttributes', { shards: 1 })
       for (let minutes = 0; minutes < 9; minutes++) {
         await clock.advance(60_000)

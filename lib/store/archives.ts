@@ -7,7 +7,9 @@ import type { Clock, Instant } from '../domain/time.ts'
 import { attributesOf, endOf, numberIn, required, textIn } from './attributes.ts'
 import type { Database, Item } from './database.ts'
 import { itemOf, keyAt, keyOf, messageOf, partitionOf } from './message-item.ts'
+import type { Report } from './messages.ts'
 import { queryRange, type Range } from './range.ts'
+import { readableIn } from './readable.ts'
 import { transact } from './transaction.ts'
 
 /**
@@ -69,7 +71,14 @@ export const archivePlaceOf = (key: string): ArchivePlace => ({
 })
 
 /** The archives in the table of the messages. */
-export function archives(db: Database, table: string, clock: Clock, ids: Ids): Archives {
+export function archives(
+  db: Database,
+  table: string,
+  clock: Clock,
+  ids: Ids,
+  report: Report = () => undefined,
+): Archives {
+  const readable = readableIn(table, report)
   const keyIn = (pk: string, sk: string) => attributesOf({ pk, sk })
 
   /** One item goes, another comes, or nothing happens. */
@@ -112,7 +121,7 @@ export function archives(db: Database, table: string, clock: Clock, ids: Ids): A
 
     async page(laneId, shard, range) {
       const { items, next } = await queryRange(db, table, archiveOf(laneId, shard), range)
-      return { archived: items.map(archivedOf), ...next }
+      return { archived: readable(items, archivedOf), ...next }
     },
 
     async survey(laneId, shard, range) {
@@ -120,7 +129,7 @@ export function archives(db: Database, table: string, clock: Clock, ids: Ids): A
         ProjectionExpression: 'sk, expiresAt',
         ScanIndexForward: !range.isBackwards,
       })
-      return { states: items.map(stateOf), ...next }
+      return { states: readable(items, stateOf), ...next }
     },
   }
 }

@@ -1,5 +1,8 @@
+import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Services } from '../../functions/services.ts'
+import { archiveKeyAt, archiveOf } from '../../lib/store/archives.ts'
+import { connect } from '../../lib/store/database.ts'
 import { manualClock, whilePassing } from '../support/clock.ts'
 import { testEngine } from '../support/engine.ts'
 import { asker, newTables, testServices, type Answer, type Ask, type ServiceOptions } from '../support/service.ts'
@@ -27,7 +30,7 @@ async function given(policy: Record<string, string | number>) {
   await ask('CreateQueue', { queueName, visibilityTimeout: 10, rewindSeconds: 3_600, ...policy })
   const since = Math.floor(clock.now() / 1000)
   const rewind = (name: string) => ask('RewindQueue', { queueName: name, startConsumeTime: since })
-  return { clock, services, ask, another, rewind }
+  return { clock, services, ask, another, rewind, tableNames }
 }
 
 const send = (ask: Ask, msgBody = 'hello') => ask('SendMessage', { queueName, msgBody })
@@ -66,6 +69,24 @@ describe('given a message that a rewind has brought back', () => {
     await clock.advance(400_000)
     expect(await sweep(services)).toBe(0)
     expect(await receive(ask)).toMatchObject({ msgBody: 'hello', dequeueCount: 2 })
+  })
+})
+
+describe('given something in an archive that cannot be read', () => {
+  it('when the queue is rewound, then that is told, and the rest comes', async () => {
+    const { ask, services, another, rewind, tableNames } = await given(byReceives)
+    await send(ask)
+    await remove(ask, await receive(ask))
+    const { laneId } = await services.queues.get('1250000000', queueName)
+    const Item = { pk: { S: archiveOf(laneId, 0) }, sk: { S: `${archiveKeyAt(0, services.clock.now())}#x` } }
+    const told: string[] = []
+    const report: ServiceOptions['report'] = (message) => void told.push(message)
+    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    await client.send(new PutItemCommand({ TableName: tableNames.messages, Item }))
+    const other = asker(await another({ report }))
+    await rewind(queueName)
+    expect(await receive(other)).toMatchObject({ msgBody: 'hello', dequeueCount: 1 })
+    expect(told).toEqual(['an item cannot be read'])
   })
 })
 

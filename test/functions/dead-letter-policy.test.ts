@@ -191,7 +191,7 @@ describe('given changes that meet', () => {
   })
 
   it('when a queue is bound to between the check and the deletion, then it is not deleted', async () => {
-    const { process, isReached, goOn } = await haltedAt('DeleteItemCommand')
+    const { process, isReached, goOn } = await haltedAt('PutItemCommand')
     const deleting = asker(process)('DeleteQueue', { queueName: 'dead' })
     await isReached
     expect(await ask('CreateQueue', 'orders', byReceives)).toHaveProperty('code', 0)

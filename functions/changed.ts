@@ -1,5 +1,8 @@
-/** How often a change is made anew that another change overtook. */
-const ATTEMPTS = 5
+/**
+ * How often a change is made anew that another change overtook. Queues bound to one dead-letter queue at once overtake each
+ * other, one by one, and there may be six.
+ */
+const ATTEMPTS = 10
 
 /** Changes what was read, unless another change came between: then what is there now. Returns what was read last. */
 export async function changed<Thing, Change>(

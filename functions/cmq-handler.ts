@@ -101,7 +101,7 @@ export function cmqHandler<Schema extends Params>({ params, alsoAbout, run }: Ac
     const services = invocation.services ?? deployedServices()
     const usage = noUsage()
     const found: Found = { invocation, services, usage, startedAt: services.clock.now(), protocol: protocolOf(event) }
-    return metered(usage, () => chain(event, found)).finally(() => services.beside.done())
+    return metered(usage, () => chain(event, found))
   }
 }
 
@@ -111,7 +111,9 @@ const log: Chain = {
   onError: ({ context }) => writeLines(context),
 }
 
-function writeLines(found: Found): void {
+async function writeLines(found: Found): Promise<void> {
+  // What was begun beside the request is part of what it took and consumed.
+  await found.services.beside.done()
   writeLine(found)
   const { request, key, resources, code = 0, invocation } = found
   if (!request || !key) return

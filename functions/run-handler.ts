@@ -41,11 +41,14 @@ export function runHandler<Given extends Services>(
   run: (event: RunEvent, given: Given, bounds: RunBounds) => Promise<object>,
 ): RunHandler {
   const log: MiddlewareObj<RunEvent, unknown, Error, Found<Given>> = {
-    after: ({ response, context: { invocation, usage, given, startedAt } }) => {
+    after: async ({ response, context: { invocation, usage, given, startedAt } }) => {
+      // What was begun beside the run is part of what it took and consumed.
+      await given.beside.done()
       const milliseconds = given.clock.now() - startedAt
       logger.info(name, { requestId: invocation.awsRequestId, milliseconds, ...usage, ...(response as object) })
     },
-    onError: ({ error, context }) => {
+    onError: async ({ error, context }) => {
+      await context.given.beside.done()
       logger.error('unexpected failure', { error, run: name, requestId: context.invocation.awsRequestId })
     },
   }
@@ -66,6 +69,6 @@ export function runHandler<Given extends Services>(
     const given = (invocation.worker as Given | undefined) ?? deployed(invocation)
     const usage = noUsage()
     const found = { invocation, given, usage, startedAt: given.clock.now() }
-    await metered(usage, () => chain(event, found)).finally(() => given.beside.done())
+    await metered(usage, () => chain(event, found))
   }
 }

@@ -107,7 +107,7 @@ export function createServices({
   )
   const messageStore = messages({
     lane: messageLane,
-    archives: archives(db, tableNames.messages, clock, ids),
+    archives: archives(db, tableNames.messages, clock, ids, report),
     bodies: bodyStore,
     queues: queueStore,
     depth: depths,

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { deadLetterQueueOf, policyAfter } from '../../lib/domain/dead-letter-policy.ts'
 import { CmqError } from '../../lib/domain/errors.ts'
-import { canonicalName } from '../../lib/domain/name.ts'
+import { isNamed } from '../../lib/domain/name.ts'
 import { queueNotesIn } from '../../lib/domain/notes.ts'
 import { newQueue, queueLimits, withDefaults } from '../../lib/domain/queue.ts'
 import { queueName } from '../../lib/protocol/params.ts'
@@ -36,7 +36,7 @@ export const handler = cmqHandler({
     await changed(
       () => queues.list(account),
       (others) => {
-        if (others.some((other) => canonicalName(other.name) === canonicalName(name))) throw new CmqError('queueExists')
+        if (others.some((other) => isNamed(other, name))) throw new CmqError('queueExists')
         if (others.length >= settings.maxQueues) throw new CmqError('tooManyQueues')
         return deadLetterPolicy && deadLetterQueueOf(name, deadLetterPolicy, others)
       },

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { CmqError } from '../../lib/domain/errors.ts'
-import { canonicalName } from '../../lib/domain/name.ts'
+import { isNamed } from '../../lib/domain/name.ts'
 import { notesIn } from '../../lib/domain/notes.ts'
 import { topicLimits } from '../../lib/domain/topic.ts'
 import { filterType, maxMsgSize, msgRetentionSeconds, topicName } from '../../lib/protocol/topic-params.ts'
@@ -16,7 +16,7 @@ export const handler = cmqHandler({
     { account, topics, settings, ids, now },
   ) {
     const others = await topics.list(account)
-    if (others.some((other) => canonicalName(other.name) === canonicalName(name))) throw new CmqError('topicExists')
+    if (others.some((other) => isNamed(other, name))) throw new CmqError('topicExists')
     if (others.length >= settings.maxTopics) throw new CmqError('tooManyTopics')
     const id = ids.resourceId('topic')
     const created = { createdAt: now(), modifiedAt: now() }

@@ -27,14 +27,15 @@ export const handler = cmqHandler({
 
 async function toldOf(queue: Queue, call: Call) {
   const { attributes, transaction, firstQueryInterval, maxQueryCount } = queue
+  const { settings } = call
   return {
     deadLetterSource: [],
     ...(await queueFields(queue, call)),
-    ...detailsOf(queue),
+    ...detailsOf(queue, settings),
     bps: CMQ_BYTES,
     migrate: NOT_MIGRATED,
-    maxDelaySeconds: call.settings.longestDelay,
-    maxUnackedMsgNum: CROWDED * queue.readShards,
+    maxDelaySeconds: settings.longestDelay,
+    maxUnackedMsgNum: Math.min(settings.maxInFlight || Infinity, CROWDED * queue.readShards),
     maxMsgBacklogSize: attributes.maxMsgHeapNum * attributes.maxMsgSize,
     retentionSizeInMB: queue.retentionSizeInMB ?? 0,
     ...(transaction && { transaction, transactionPolicy: { firstQueryInterval, maxQueryCount } }),

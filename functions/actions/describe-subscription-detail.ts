@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { chosen } from '../../lib/domain/choice.ts'
 import { CmqError, type Failure } from '../../lib/domain/errors.ts'
-import { canonicalName } from '../../lib/domain/name.ts'
+import { isSameName } from '../../lib/domain/name.ts'
 import type { Subscription } from '../../lib/domain/subscription.ts'
 import { choice } from '../../lib/protocol/choice-params.ts'
 import { queueName } from '../../lib/protocol/params.ts'
@@ -37,9 +37,7 @@ async function of(topicName: string | undefined, { account, topics, subscription
 /** The subscriptions that copy into a queue, whosever topics they are of. */
 async function filling(queueName: string, { account, topics, subscriptions }: Call) {
   const all = await Promise.all((await topics.list(account)).map(({ id }) => subscriptions.list(id)))
-  return all
-    .flat()
-    .filter(({ protocol, endpoint }) => protocol === 'queue' && canonicalName(endpoint) === canonicalName(queueName))
+  return all.flat().filter(({ protocol, endpoint }) => protocol === 'queue' && isSameName(endpoint, queueName))
 }
 
 function given(name: string | undefined, parameter: string): string {

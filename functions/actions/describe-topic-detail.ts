@@ -27,7 +27,7 @@ export const handler = cmqHandler({
 async function toldOf(topic: Topic, call: Call) {
   return {
     ...(await topicFields(topic, call)),
-    ...detailsOf(topic),
+    ...detailsOf(topic, call.settings),
     migrate: NOT_MIGRATED,
     brokerType: OF_ITS_OWN,
     // Its lanes were just counted, so this is read from memory.

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { CmqError } from '../../lib/domain/errors.ts'
-import { canonicalName } from '../../lib/domain/name.ts'
+import { isNamed } from '../../lib/domain/name.ts'
 import { formatFor, type Protocol } from '../../lib/domain/subscription.ts'
 import { name as nameOf } from '../../lib/protocol/params.ts'
 import {
@@ -43,8 +43,7 @@ export const handler = cmqHandler({
     const topic = await topics.read(account, wanted.topicName)
     if (topic.filterType === 2 && bindingKeys.length === 0) throw new CmqError('bindingKeyMissing')
     const others = await subscriptions.list(topic.id)
-    if (others.some((other) => canonicalName(other.name) === canonicalName(name)))
-      throw new CmqError('subscriptionExists')
+    if (others.some((other) => isNamed(other, name))) throw new CmqError('subscriptionExists')
     if (others.length >= settings.maxSubscriptions) throw new CmqError('tooManySubscriptions')
 
     const id = ids.resourceId('subsc')

@@ -1,5 +1,5 @@
 import { CmqError } from './errors.ts'
-import { canonicalName } from './name.ts'
+import { isNamed, isSameName } from './name.ts'
 import type { Instant, Seconds } from './time.ts'
 
 /** When the messages of a queue go to its dead-letter queue: 0, received too often; 1, not consumed for too long. */
@@ -64,7 +64,7 @@ function merged(
 ): DeadLetterPolicy {
   const queueName = needed(given.deadLetterQueueName ?? present?.queueName, 'deadLetterQueueName')
   const policy = needed(given.policy ?? present?.policy, 'policy')
-  const isSame = present?.policy === policy && isNamed(present.queueName, queueName)
+  const isSame = present?.policy === policy && isSameName(present.queueName, queueName)
   const binding = { queueName, boundAt: isSame ? present.boundAt : now }
   if (policy === 1) {
     const known = present?.policy === 1 ? present.maxTimeToLive : undefined
@@ -101,17 +101,15 @@ export function deadLetterQueueOf<Queue extends Bindable>(
   { queueName }: DeadLetterPolicy,
   queues: readonly Queue[],
 ): Queue {
-  if (isNamed(name, queueName)) throw new CmqError('deadLettersChained')
-  const found = queues.find((queue) => isNamed(queue.name, queueName))
+  if (isSameName(name, queueName)) throw new CmqError('deadLettersChained')
+  const found = queues.find((queue) => isNamed(queue, queueName))
   if (!found) throw new CmqError('queueNotFound')
   if (found.deadLetterPolicy || sourcesOf(name, queues).length > 0) throw new CmqError('deadLettersChained')
-  const others = sourcesOf(queueName, queues).filter((source) => !isNamed(source.name, name))
+  const others = sourcesOf(queueName, queues).filter((source) => !isNamed(source, name))
   if (others.length >= deadLetterLimits.sources) throw new CmqError('tooManyDeadLetterSources')
   return found
 }
 
 /** The queues whose dead letters go to the queue of this name. */
 export const sourcesOf = <Queue extends Bindable>(name: string, queues: readonly Queue[]): readonly Queue[] =>
-  queues.filter(({ deadLetterPolicy }) => deadLetterPolicy && isNamed(deadLetterPolicy.queueName, name))
-
-const isNamed = (name: string, other: string): boolean => canonicalName(name) === canonicalName(other)
+  queues.filter(({ deadLetterPolicy }) => deadLetterPolicy && isSameName(deadLetterPolicy.queueName, name))

@@ -164,7 +164,7 @@ const cmq: Readonly<Record<string, Api3Action>> = {
   DescribeTopicDetail: { ...describingTopics, answer: page('TopicSet', topicSet) },
   ModifyQueueAttribute: { runs: 'SetQueueAttributes' },
   ModifySubscriptionAttribute: { runs: 'SetSubscriptionAttributes', parameters: renamed({ FilterTags: 'filterTag' }) },
-  // A documented example sets Qps, which nothing limits here.
+  // A documented example sets Qps, which is a setting of the deployment here.
   ModifyTopicAttribute: { runs: 'SetTopicAttributes', parameters: renamed({ Qps: '' }) },
   RewindQueue: { runs: 'RewindQueue' },
   UnbindDeadLetter: { runs: 'UnbindDeadLetter' },

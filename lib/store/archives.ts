@@ -1,4 +1,4 @@
-import { GetItemCommand, QueryCommand, type QueryCommandInput, type TransactWriteItem } from '@aws-sdk/client-dynamodb'
+import { GetItemCommand, type TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import type { Ids } from '../domain/ids.ts'
 import type { LeasedMessage, Message } from '../domain/message.ts'
 import type { ReceiptHandle } from '../domain/receipt-handle.ts'
@@ -6,8 +6,10 @@ import type { ArchivePlace } from '../domain/rewind.ts'
 import type { Clock, Instant } from '../domain/time.ts'
 import { attributesOf, endOf, numberIn, required, textIn } from './attributes.ts'
 import type { Database, Item } from './database.ts'
-import type { Range } from './lane.ts'
-import { itemOf, justAfter, keyAt, keyOf, messageOf, partitionOf } from './message-item.ts'
+import { itemOf, keyAt, keyOf, messageOf, partitionOf } from './message-item.ts'
+import type { Report } from './messages.ts'
+import { queryRange, type Range } from './range.ts'
+import { readableIn } from './readable.ts'
 import { transact } from './transaction.ts'
 
 /**
@@ -69,34 +71,20 @@ export const archivePlaceOf = (key: string): ArchivePlace => ({
 })
 
 /** The archives in the table of the messages. */
-export function archives(db: Database, table: string, clock: Clock, ids: Ids): Archives {
+export function archives(
+  db: Database,
+  table: string,
+  clock: Clock,
+  ids: Ids,
+  report: Report = () => undefined,
+): Archives {
+  const readable = readableIn(table, report)
   const keyIn = (pk: string, sk: string) => attributesOf({ pk, sk })
 
   /** One item goes, another comes, or nothing happens. */
   async function move(gone: TransactWriteItem['Delete'], come: TransactWriteItem['Put']): Promise<boolean> {
     const { won } = await transact(db, clock, [{ Delete: gone }, { Put: come }], ids.leaseId())
     return won
-  }
-
-  async function query(
-    laneId: string,
-    shard: number,
-    { from, to, limit, consistent }: Range,
-    more: Partial<QueryCommandInput> = {},
-  ) {
-    if (from > to) return { items: [], next: {} }
-    const { Items = [], LastEvaluatedKey } = await db.read(
-      new QueryCommand({
-        TableName: table,
-        KeyConditionExpression: 'pk = :archive AND sk BETWEEN :from AND :to',
-        ExpressionAttributeValues: attributesOf({ ':archive': archiveOf(laneId, shard), ':from': from, ':to': to }),
-        Limit: limit,
-        ConsistentRead: consistent,
-        ...more,
-      }),
-    )
-    const last = LastEvaluatedKey && textIn(LastEvaluatedKey, 'sk')
-    return { items: Items, next: last === undefined ? {} : { next: justAfter(last) } }
   }
 
   return {
@@ -132,16 +120,16 @@ export function archives(db: Database, table: string, clock: Clock, ids: Ids): A
     },
 
     async page(laneId, shard, range) {
-      const { items, next } = await query(laneId, shard, range)
-      return { archived: items.map(archivedOf), ...next }
+      const { items, next } = await queryRange(db, table, archiveOf(laneId, shard), range)
+      return { archived: readable(items, archivedOf), ...next }
     },
 
     async survey(laneId, shard, range) {
-      const { items, next } = await query(laneId, shard, range, {
+      const { items, next } = await queryRange(db, table, archiveOf(laneId, shard), range, {
         ProjectionExpression: 'sk, expiresAt',
         ScanIndexForward: !range.isBackwards,
       })
-      return { states: items.map(stateOf), ...next }
+      return { states: readable(items, stateOf), ...next }
     },
   }
 }

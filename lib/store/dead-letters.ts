@@ -59,6 +59,8 @@ export function deadLetters(shared: Shared): DeadLetters {
     const shard = Math.floor(random() * to.writeShards)
     const place = { partition: partitionOf(to.laneId, shard), message: copy }
     const areStill = async () => (await isStill(queue)) && (await isStill(to))
+    // Counting a full queue and storing a body take a while: by now either may be cleared, deleted or unbound.
+    if (!(await areStill())) return { won: false, found: message }
     const outcome = await lane.move({ partition, message }, place, areStill)
     if (outcome.won) {
       shards.known(place.partition)?.front.landed(keyOf(copy))

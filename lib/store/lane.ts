@@ -1,11 +1,4 @@
-import {
-  DeleteItemCommand,
-  GetItemCommand,
-  PutItemCommand,
-  QueryCommand,
-  type QueryCommandInput,
-  UpdateItemCommand,
-} from '@aws-sdk/client-dynamodb'
+import { DeleteItemCommand, GetItemCommand, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import type { LeasedMessage, Message } from '../domain/message.ts'
 import { isWithin, type Clock, type Instant } from '../domain/time.ts'
 import { attributesOf, numberIn, textIn, ttlOf } from './attributes.ts'
@@ -21,8 +14,9 @@ import {
   type Database,
   type Outcome,
 } from './database.ts'
-import { itemOf, justAfter, keyOf, messageOf, stateOf, type MessageState, type Placed } from './message-item.ts'
+import { itemOf, keyOf, messageOf, stateOf, type MessageState, type Placed } from './message-item.ts'
 import type { Report } from './messages.ts'
+import { queryRange, type Range } from './range.ts'
 import { readableIn } from './readable.ts'
 import { transact } from './transaction.ts'
 
@@ -58,14 +52,6 @@ export interface Lane {
   winLook(partition: string, every: number): Promise<boolean>
 }
 
-/** What of a partition to read: keys from `from` to `to`, both included. */
-export interface Range {
-  readonly from: string
-  readonly to: string
-  readonly limit: number
-  readonly consistent: boolean
-}
-
 /** Part of a range, and the key to go on from when there is more. */
 export interface Page {
   readonly messages: readonly Message[]
@@ -87,27 +73,6 @@ const LOOK = 'look'
 export function lane(db: Database, table: string, clock: Clock, report: Report = () => undefined): Lane {
   const readable = readableIn(table, report)
   const keyIn = (partition: string, sk: string) => attributesOf({ pk: partition, sk })
-
-  async function query(
-    partition: string,
-    { from, to, limit, consistent }: Range,
-    more: Partial<QueryCommandInput> = {},
-  ) {
-    // A clock that steps back may leave nothing to ask for, and DynamoDB refuses such a range.
-    if (from > to) return { items: [], next: {} }
-    const { Items = [], LastEvaluatedKey } = await db.read(
-      new QueryCommand({
-        TableName: table,
-        KeyConditionExpression: 'pk = :partition AND sk BETWEEN :from AND :to',
-        ExpressionAttributeValues: attributesOf({ ':partition': partition, ':from': from, ':to': to }),
-        Limit: limit,
-        ConsistentRead: consistent,
-        ...more,
-      }),
-    )
-    const last = LastEvaluatedKey && textIn(LastEvaluatedKey, 'sk')
-    return { items: Items, next: last === undefined ? {} : { next: justAfter(last) } }
-  }
 
   /**
    * Makes `next` the message's lease, on condition that `heldLeaseId` is its newest. An equality: an item that is gone
@@ -163,12 +128,12 @@ export function lane(db: Database, table: string, clock: Clock, report: Report =
     },
 
     async page(partition, range) {
-      const { items, next } = await query(partition, range)
+      const { items, next } = await queryRange(db, table, partition, range)
       return { messages: readable(items, messageOf), ...next }
     },
 
     async survey(partition, range) {
-      const { items, next } = await query(partition, range, {
+      const { items, next } = await queryRange(db, table, partition, range, {
         ProjectionExpression: 'sk, sentAt, expiresAt, leaseUntil',
         ScanIndexForward: !range.isBackwards,
       })

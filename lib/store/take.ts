@@ -47,7 +47,6 @@ const FRONT_AMONG_RANDOM = 1 / 32
 /** How often one call looks for messages that came free again before it goes on to new ones. */
 const ROUNDS_AGAIN = 3
 
-/** One call at one shard. */
 /** What a taker works with. */
 export interface TakerOptions {
   readonly lane: Lane

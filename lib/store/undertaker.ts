@@ -55,9 +55,10 @@ export function undertaker(shared: Shared): Undertaker {
     let moved = 0
     for (let from: string | undefined = keyAt(oldestAlive(queue, clock.now())); from !== undefined;) {
       if (clock.now() >= until || signal.aborted) return moved
-      // The policy may have changed meanwhile.
+      // The policy may have changed meanwhile, and what was cleared lies in a lane that is the queue's no more.
       const current = await find(queues, queue.account, queue.name)
-      const policy = current?.id === queue.id ? current.deadLetterPolicy : undefined
+      if (current?.id !== queue.id || current.laneId !== queue.laneId) return moved
+      const { deadLetterPolicy: policy } = current
       if (policy?.policy !== 1) return moved
       const now = clock.now()
       const range = { from, to: keyAfter(agedSince(policy, now)), limit: PAGE, consistent: false }
@@ -67,7 +68,7 @@ export function undertaker(shared: Shared): Undertaker {
       )
       for (let at = 0; at < dead.length; at += AT_ONCE) {
         if (clock.now() >= until || signal.aborted) return moved
-        const fates = await letters.move({ queue, policy, partition }, dead.slice(at, at + AT_ONCE), front)
+        const fates = await letters.move({ queue: current, policy, partition }, dead.slice(at, at + AT_ONCE), front)
         // Nobody receives, so it is in nobody's way, and may stay where it is until there is such a queue.
         if (fates.includes('unmovable')) return moved
         moved += fates.filter((fate) => fate === 'moved').length

@@ -132,6 +132,13 @@ describe('given a queue', () => {
     )
   })
 
+  it('when the deployment has limits of its own, then those are told', async () => {
+    const limited = (maxRate: number, maxInFlight: number) =>
+      askTdmq('DescribeCmqQueueDetail', { QueueName }, { settings: { maxRate, maxInFlight } })
+    expect(await limited(100, 20_000)).toMatchObject({ QueueDescribe: { Qps: 100, MaxUnackedMsgNum: 20_000 } })
+    expect(await limited(0, 200_000)).toMatchObject({ QueueDescribe: { Qps: 5_000, MaxUnackedMsgNum: 50_000 } })
+  })
+
   it('when it was deleted a moment ago, then its name is to be tried later', async () => {
     expect(await ask('DeleteQueue', { QueueName }, { settings: { recreateWait: 10 } })).toEqual(response())
     expect(await ask('CreateQueue', { QueueName })).toEqual(refused('FailedOperation.TryLater'))

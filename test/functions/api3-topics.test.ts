@@ -108,6 +108,11 @@ describe('given a topic', () => {
     expect(await detail()).toEqual({ ...plain(), MaxMsgSize: 2_048, Trace: true, Migrate: 0 })
   })
 
+  it('when the deployment limits messages a second, then that is told', async () => {
+    const limited = await ask('DescribeTopicDetail', { TopicName }, { settings: { maxRate: 100 } })
+    expect(limited).toMatchObject({ TopicSet: [{ Qps: 100 }] })
+  })
+
   it('when topics are asked for by name, by tag or by page, then those are told', async () => {
     await askTdmq('CreateCmqTopic', { TopicName: 'news', Tags: [{ TagKey: 'team', TagValue: 'blue' }] })
     const isNews = { TotalCount: 1, TopicSet: [{ TopicName: 'news' }] }

@@ -175,6 +175,13 @@ describe('given changes that meet', () => {
     expect((await attributes('dead'))['deadLetterSource']).toHaveLength(6)
   })
 
+  it('when six are bound at once, then all are', async () => {
+    const answers = await Promise.all(
+      ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ask('CreateQueue', name, byReceives)),
+    )
+    expect(answers).toEqual(Array.from({ length: 6 }, () => success({ queueId: aQueueId })))
+  })
+
   it('when one binds what another deletes, then it is one of the two', async () => {
     const [bound, deleted] = await Promise.all([ask('CreateQueue', 'orders', byReceives), ask('DeleteQueue', 'dead')])
     const isBound = bound.code === 0

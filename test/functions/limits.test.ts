@@ -122,6 +122,31 @@ describe('given limits of what is delayed and in flight', () => {
   })
 })
 
+describe('given a batch that makes a portion of a tally full', () => {
+  it('when the portion is added after the batch is stored, then the line of the log has what both consumed', async () => {
+    const { world } = await given()
+    const stored = Promise.withResolvers<void>()
+    let batches = 0
+    const { ask } = await world.process({
+      prepare: (client) =>
+        client.middlewareStack.add(
+          (next, context) => async (args) => {
+            if (context.commandName === 'UpdateItemCommand') await stored.promise
+            const result = await next(args)
+            if (context.commandName === 'BatchWriteItemCommand' && ++batches === 4) stored.resolve()
+            return result
+          },
+          { step: 'initialize', priority: 'high' },
+        ),
+    })
+    const info = vi.spyOn(logger, 'info').mockReturnValue(undefined)
+    for (let sent = 0; sent < 4; sent++) await ask('BatchSendMessage', { queueName, ...batch('msgBody', 16) })
+    const lines = info.mock.calls.filter(([line]) => line === 'request').map(([, details]) => details)
+    info.mockRestore()
+    expect(lines).toMatchObject([16, 16, 16, 16 + 1].map((writeUnits) => ({ writeUnits })))
+  })
+})
+
 describe('given a limit of 20 messages a second', () => {
   const maxRate = 20
 

@@ -112,7 +112,7 @@ export async function newWorld({ seed, profile, history, endpoint, sabotage }: W
   const slots: Promise<Process>[] = []
   const schedules = new Set<string>()
   const ids = idsOf()
-  const mayDie = mortality(points, seed, (profile.rates.crash ?? 0) / 1_000)
+  const mayDie = mortality(points, seed, (profile.rates.crash ?? 0) / 1_000, profile.aims)
   const engine = memoryEngine({
     now: clock.now,
     staleness: () => (isArmed && profile.staleness > 0 ? course().random() * profile.staleness : 0),

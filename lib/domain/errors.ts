@@ -96,6 +96,9 @@ export const failures = {
 /** The name of a refusal. */
 export type Failure = keyof typeof failures
 
+/** No name is longer. What a client calls so may be megabytes long, which nobody wants to have back. */
+const LONGEST_SUBJECT = 256
+
 /** An answer that refuses. `fields` go into the answer beside its code, as the errorList of a batch does. */
 export class CmqError extends Error {
   readonly failure: Failure
@@ -107,12 +110,13 @@ export class CmqError extends Error {
 
   constructor(failure: Failure, subject = '', fields: Readonly<Record<string, unknown>> = {}) {
     const [code, moduleCode, text] = failures[failure]
-    super(text.replace('%s', () => subject))
+    const named = subject.slice(0, LONGEST_SUBJECT)
+    super(text.replace('%s', () => named))
     this.name = 'CmqError'
     this.failure = failure
     this.code = code
     this.moduleCode = moduleCode
-    this.subject = text.includes('%s') ? subject : ''
+    this.subject = text.includes('%s') ? named : ''
     this.fields = fields
   }
 }

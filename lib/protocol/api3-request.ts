@@ -101,8 +101,11 @@ function jsonOf(text: string): ReadonlyMap<string, string> {
 /** No parameter is deeper than `Filters.0.Values.0`. */
 const DEEPEST = 4
 
+/** Nor is any name of a list longer: each of its members repeats it, so megabytes of them would come to the square of that. */
+const LONGEST_PREFIX = 256
+
 function flatten(value: object, prefix: string, depth: number, parameters: Map<string, string>): void {
-  if (depth === DEEPEST) throw new RangeError('too deep')
+  if (depth === DEEPEST || prefix.length > LONGEST_PREFIX) throw new RangeError('too deep, or too long a name')
   for (const [name, member] of Object.entries(value) as [string, Member][]) {
     // SDKs send null for what was not set.
     if (member === null) continue

@@ -76,7 +76,9 @@ function canonicalForms(request: Tc3Request, names: readonly string[], publicHos
   const forms = new Set<string>()
   // The Node SDK leaves out the port even where it is not the scheme's own.
   for (const host of new Set([...hosts, ...hosts.map((name) => name.replace(/:\d+$/, ''))])) {
-    const valueOf = (name: string) => (name === 'host' ? host : (headers[name] ?? '').trim())
+    // A client may name whatever it likes, also what every object has.
+    const received = (name: string) => (Object.hasOwn(headers, name) ? (headers[name] ?? '') : '')
+    const valueOf = (name: string) => (name === 'host' ? host : received(name).trim())
     const signed = names.map((name) => `${name}:${valueOf(name)}\n`).join('')
     // The documents have values in small letters; SDKs sign them as they are.
     for (const lines of [signed, signed.toLowerCase()])

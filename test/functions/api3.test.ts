@@ -351,6 +351,7 @@ describe('given hostile input', () => {
     ['null', 'null'],
     ['deeper than any parameter', '{"a":{"b":{"c":{"d":{"e":1}}}}}'],
     ['a hundred thousand lists deep', '{"a":' + '['.repeat(100_000) + ']'.repeat(100_000) + '}'],
+    ['a list with a longer name than any has', `{"${'a'.repeat(300)}":["x"]}`],
     ['bytes that are no text', new Uint8Array([0x7b, 0xe4, 0x7d])],
   ])('when the body is %s, then it cannot be read', async (_, body) => {
     expect(await changed({}, Buffer.from(body))).toEqual(

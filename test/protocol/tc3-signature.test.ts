@@ -71,6 +71,11 @@ describe('given a request whose signature was computed by an SDK', () => {
     expect(holds(request(changes, headers))).toBe(false)
   })
 
+  it.each(['constructor', '__proto__'])('when it names %s as a signed header, then it is refused', (name) => {
+    const named = authorization({ ...signed, names: `content-type;host;${name}` })
+    expect(holds(request({}, { authorization: named }))).toBe(false)
+  })
+
   it('when the key is another, then it is refused', () => {
     expect(holds(request(), 'another')).toBe(false)
   })

@@ -26,7 +26,7 @@ export function signedPairs(parameters: Readonly<Record<string, string>>, option
     Timestamp: String(Math.floor(now / 1000)),
     ...parameters,
   }
-  const names = Object.keys(all).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  const names = Object.keys(all).map(toBytes).sort(Buffer.compare).map(String)
   const source = method + host + path + '?' + names.map((name) => name + '=' + all[name]).join('&')
   const algorithm = signatureMethod === 'HmacSHA256' ? 'sha256' : 'sha1'
   const signature = createHmac(algorithm, secretKey).update(source).digest('base64')
@@ -38,6 +38,8 @@ export const signedEvent = (
   parameters: Readonly<Record<string, string>>,
   options: SigningOptions = {},
 ): APIGatewayProxyEventV2 => formEvent(signedPairs(parameters, options), options)
+
+const toBytes = (text: string): Buffer => Buffer.from(text)
 
 type EventOptions = Pick<SigningOptions, 'method' | 'host' | 'path' | 'now' | 'sourceIp'>
 

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { profileOf, type Profile } from './profile.ts'
+import { aimed, profileOf, type Profile } from './profile.ts'
 import { programOf, type Program } from './program.ts'
 
 /** A program, and the world that it runs in. */
@@ -8,8 +8,11 @@ export interface Case {
   readonly profile: Profile
 }
 
-/** What a seed means. */
-export const caseOf = (seed: number, ops: number): Case => ({ program: programOf(seed, ops), profile: profileOf(seed) })
+/** What a seed means, when it aims at these places. */
+export const caseOf = (seed: number, ops: number, aims: readonly string[] = []): Case => ({
+  program: programOf(seed, ops),
+  profile: aimed(profileOf(seed), aims),
+})
 
 const folder = new URL('corpus/', import.meta.url)
 

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { caseOf, keep, onceFailed, type Case } from './cases.ts'
 import { printSignatureTimes } from './hostile/signature-timing.ts'
+import { aimsFor } from './crash-points.ts'
 import { add, noTotals, reportOf, type SeedResult, type Totals } from './report.ts'
 import { bearsLoad, loadReport, loadServer } from './load/run.ts'
 import { isWell, processReport, tortureDisk, tortureProcesses } from './processes/run.ts'
@@ -18,6 +19,7 @@ const usage = `npm run torture -- [options]: tries to make the service lose, rep
   --seed FIRST    the first seed (a new one)
   --ops N         operations of each seed (1000)
   --replay SEED   one seed, with its history
+  --aim PLACES    with --replay: the places it aimed at, as they were printed
   --workers N     threads (one for each core)
   --no-corpus     without what has failed once
   --processes     real processes and sockets instead, killed, stopped and cut off, for so long
@@ -43,6 +45,7 @@ async function main(): Promise<void> {
       seed: { type: 'string' },
       ops: { type: 'string', default: '1000' },
       replay: { type: 'string' },
+      aim: { type: 'string' },
       workers: { type: 'string', default: String(availableParallelism()) },
       keep: { type: 'string' },
       load: { type: 'boolean', default: false },
@@ -58,7 +61,7 @@ async function main(): Promise<void> {
   const first = values.seed === undefined ? randomInt(2 ** 31) : whole('seed', values.seed)
   if (values.processes) return killProcesses(first, Number(values.minutes ?? 1) * 60)
   const ops = whole('ops', values.ops)
-  if (values.replay !== undefined) return replay(whole('replay', values.replay), ops)
+  if (values.replay !== undefined) return replay(caseOf(whole('replay', values.replay), ops, values.aim?.split(',')))
   await torture({
     seeds: values.seeds === undefined ? Infinity : whole('seeds', values.seeds),
     minutes: values.minutes === undefined ? (values.seeds === undefined ? 2 : Infinity) : Number(values.minutes),
@@ -90,7 +93,10 @@ interface Failed {
   readonly result: SeedResult
 }
 
-/** Has the workers run what there is until there is nothing more, or no time; returns what failed. */
+/**
+ * Has the workers run what there is until there is nothing more, or no time; returns what failed. Each seed aims at places
+ * where nobody has died yet.
+ */
 async function runAll(options: Options, totals: Totals): Promise<readonly Failed[]> {
   const { seeds, minutes, first, ops, workers, corpus } = options
   const deadline = performance.now() + minutes * 60_000
@@ -101,7 +107,7 @@ async function runAll(options: Options, totals: Totals): Promise<readonly Failed
     const mayBegin = performance.now() < deadline && begun - corpus.length < seeds && failed.length < MOST_FAILED
     if (!known && !mayBegin) return undefined
     begun++
-    return known ?? caseOf(first + begun - 1 - corpus.length, ops)
+    return known ?? caseOf(first + begun - 1 - corpus.length, ops, aimsFor(totals.points))
   }
   await Promise.all(
     Array.from({ length: workers }, () =>
@@ -145,7 +151,8 @@ async function explain({ one, result }: Failed, ops: number, keepAs: string | un
   const { length } = program.ops
   console.log(`\nthe shortest history of ${tries} tries: ${length} operations, in ${JSON.stringify(profile)}\n`)
   console.log(storyOf(run, violations))
-  console.log(`\nagain: npm run torture -- --replay ${program.seed} --ops ${ops}`)
+  const aims = one.profile.aims ? ` --aim ${one.profile.aims.join()}` : ''
+  console.log(`\nagain: npm run torture -- --replay ${program.seed} --ops ${ops}${aims}`)
   if (keepAs !== undefined) keep(keepAs, { program, profile })
 }
 
@@ -164,8 +171,7 @@ async function killProcesses(seed: number, seconds: number): Promise<void> {
   }
 }
 
-async function replay(seed: number, ops: number): Promise<void> {
-  const { program, profile } = caseOf(seed, ops)
+async function replay({ program, profile }: Case): Promise<void> {
   const startedAt = performance.now()
   const { run, result } = await trySeed(program, { profile })
   console.log(`${JSON.stringify(profile)}\n\n${storyOf(run, result.violations)}`)

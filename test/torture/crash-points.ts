@@ -1,4 +1,4 @@
-import { randomOf } from '../support/random.ts'
+import { hashOf, randomOf } from '../support/random.ts'
 
 /** A place at which a process may die: what it was about to do, or had done, on behalf of whom. */
 export type CrashPoint = string
@@ -9,13 +9,21 @@ export type CrashPoints = Map<CrashPoint, { passed: number; died: number }>
 /** One place of so many is deadly in each seed, so that processes do not die all the time. */
 const DEADLY = 3
 
-/** Draws deaths so that places which a seed passes seldom are as likely as others. */
+/** How many places one seed aims at, so that they can be typed when it is to be run again. */
+const MOST_AIMS = 32
+
+/**
+ * Draws deaths so that places which a seed passes seldom are as likely as others. At each place that is aimed at, a
+ * process dies when the first one passes it.
+ */
 export function mortality(
   points: CrashPoints,
   seed: number,
   rate: number,
+  aims: readonly string[] = [],
 ): (point: CrashPoint, random: () => number) => boolean {
   const deadly = new Map<CrashPoint, boolean>()
+  const aimedAt = new Set(aims)
   const isDeadly = (point: CrashPoint): boolean => {
     const known = deadly.get(point) ?? randomOf(seed, point).below(DEADLY) === 0
     deadly.set(point, known)
@@ -26,12 +34,26 @@ export function mortality(
     const known = points.get(point) ?? { passed: 0, died: 0 }
     points.set(point, known)
     known.passed++
-    if (rate === 0 || !isDeadly(point)) return false
-    const dies = random() < rate / known.passed
+    const isAim = known.passed === 1 && aimedAt.has(aimOf(point))
+    if (!isAim && (rate === 0 || !isDeadly(point))) return false
+    const dies = isAim || random() < rate / known.passed
     if (dies) known.died++
     return dies
   }
 }
+
+/** A place, short enough to be typed. */
+const aimOf = (point: CrashPoint): string => hashOf(point).toString(36)
+
+/** Where nobody has died yet: first what is passed most often, as another seed is sure to come by. */
+export const missed = (points: CrashPoints): readonly (readonly [CrashPoint, { passed: number; died: number }])[] =>
+  [...points].filter(([, { died }]) => died === 0).toSorted(([, a], [, b]) => b.passed - a.passed)
+
+/** What the next seed should aim at. */
+export const aimsFor = (points: CrashPoints): readonly string[] =>
+  missed(points)
+    .slice(0, MOST_AIMS)
+    .map(([point]) => aimOf(point))
 
 /** Adds what another seed has seen. */
 export function addPoints(

@@ -23,6 +23,8 @@ export type FaultKind = (typeof faultKinds)[number]
 export interface Profile {
   /** How many of a thousand calls it befalls. Of a crash: of the first calls at a deadly place. */
   readonly rates: Readonly<Partial<Record<FaultKind, number>>>
+  /** Places at which a process dies for certain, by their short names. */
+  readonly aims?: readonly string[]
   readonly processes: number
   /** One process owns the data, as on localhost. */
   readonly isAlone: boolean
@@ -77,6 +79,10 @@ export function profileOf(seed: number): Profile {
     leaving: random.chance(0.5) ? random.pick([5, 50]) : 0,
   }
 }
+
+/** The same world, in which processes die at these places too; but a calm one stays calm. */
+export const aimed = (profile: Profile, aims: readonly string[]): Profile =>
+  aims.length > 0 && Object.values(profile.rates).some((rate) => rate > 0) ? { ...profile, aims } : profile
 
 /** As it can be over an engine that knows neither TTL nor eventual reads. */
 export const plainly = (profile: Profile): Profile => ({ ...profile, staleness: 0, ttl: 'never' })

@@ -1,4 +1,4 @@
-import { addPoints, type CrashPoints } from './crash-points.ts'
+import { addPoints, missed, type CrashPoints } from './crash-points.ts'
 import { noTally, rows, type Row, type Tally, type Violation } from './judge/rows.ts'
 import { faultKinds } from './profile.ts'
 
@@ -52,7 +52,7 @@ export function add(totals: Totals, result: SeedResult): void {
 /** The report, whose last lines are the rows. */
 export function reportOf(totals: Totals, seconds: number, cpuSeconds = seconds): string {
   const { seeds, operations, calls, tally, faults, points, deaths, counts } = totals
-  const missed = [...points].filter(([, { died }]) => died === 0)
+  const notVisited = missed(points)
   const explained = tally.duplicated - (counts.get('unexplained') ?? 0)
   return [
     `${number(operations)} operations of ${number(seeds)} seeds in ${seconds.toFixed(0)} s (${number(operations / seconds)} a second, ${number(operations / cpuSeconds)} a second of one core), as ${number(calls)} calls`,
@@ -60,19 +60,13 @@ export function reportOf(totals: Totals, seconds: number, cpuSeconds = seconds):
       .filter((kind) => kind !== 'crash')
       .map((kind) => `${kind} ${number(faults.get(kind) ?? 0)}`)
       .join(', ')}, others ${number(faults.get('others') ?? 0)}`,
-    `deaths: ${number(deaths)}; crash points: ${points.size - missed.length} of ${points.size} visited`,
-    ...missed
-      .toSorted(([, a], [, b]) => b.passed - a.passed)
-      .slice(0, MOST_MISSED)
-      .map(([point, { passed }]) => `  never died ${point} (passed ${number(passed)} times)`),
-    ...(missed.length > MOST_MISSED ? [`  and at ${missed.length - MOST_MISSED} others`] : []),
+    `deaths: ${number(deaths)}; crash points: ${points.size - notVisited.length} of ${points.size} visited`,
+    ...notVisited.map(([point, { passed }]) => `  never died ${point} (passed ${number(passed)} times)`),
     '',
     ...Object.entries(tally).map(([name, count]) => `${name} ${count}`),
     `explained ${explained}`,
     ...(Object.keys(rows) as Row[]).map((row) => `${row} ${counts.get(row) ?? 0}`),
   ].join('\n')
 }
-
-const MOST_MISSED = 40
 
 const number = (value: number): string => Math.round(value).toLocaleString('en')

@@ -63,5 +63,5 @@ export async function shrink(
 
 function simplerThan({ rates }: Profile): readonly Partial<Profile>[] {
   const without = Object.keys(rates).map((kind) => ({ rates: { ...rates, [kind]: 0 } }))
-  return [{ luck: 0 }, { leaving: 0 }, { skew: 0 }, { staleness: 0 }, { ttl: 'never' }, ...without]
+  return [{ aims: [] }, { luck: 0 }, { leaving: 0 }, { skew: 0 }, { staleness: 0 }, { ttl: 'never' }, ...without]
 }

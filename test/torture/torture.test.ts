@@ -2,9 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { testEngine } from '../support/engine.ts'
 import type { Client } from '../support/service.ts'
 import { caseOf, onceFailed } from './cases.ts'
+import { aimsFor, missed } from './crash-points.ts'
 import type { History } from './history.ts'
 import type { Row } from './judge/rows.ts'
-import { CALM, plainly } from './profile.ts'
+import { aimed, CALM, plainly } from './profile.ts'
 import { runProgram } from './run-seed.ts'
 import { shrink } from './shrink.ts'
 import { trySeed } from './try-seed.ts'
@@ -35,6 +36,22 @@ describe('given a seed', () => {
     const early = ({ calls }: History) =>
       calls.slice(0, 15).map(({ op, faults, outcome }) => ({ id: op.id, faults, outcome }))
     expect(early(shorter.history)).toEqual(early(history))
+  })
+})
+
+describe('given a seed with crashes', () => {
+  const { program, profile } = caseOf(12, 100)
+  const crashing = { ...profile, rates: { ...profile.rates, crash: 500 } }
+
+  it('when it aims at places where nobody died, then somebody does, in the same way each time', async () => {
+    const { points } = await runProgram(program, { profile: crashing })
+    const [first] = missed(points)
+    const aiming = { profile: aimed(crashing, aimsFor(points)) }
+    const again = await runProgram(program, aiming)
+    expect(first).toBeDefined()
+    expect(again.points.get(first?.[0] ?? '')?.died).toBeGreaterThan(0)
+    expect(seen((await runProgram(program, aiming)).history)).toBe(seen(again.history))
+    expect((await trySeed(program, aiming)).result.violations).toEqual([])
   })
 })
 

@@ -37,6 +37,8 @@ export interface MemoryEngine {
   execute(command: string, input: object): object
   /** Has a client's calls answered here. */
   serve(client: Client): void
+  /** All items of a table, for who looks on: they are not to be changed. */
+  items(table: string): Iterable<Item>
   /** Removes what has expired by `now`, in epoch milliseconds, as TTL does. */
   expire(now: number): number
 }
@@ -241,6 +243,10 @@ export function memoryEngine({ now, staleness = () => 0 }: MemoryEngineOptions):
         // Innermost of the first step: nothing is written as JSON, signed or sent.
         { step: 'initialize', priority: 'low', name: 'memory' },
       )
+    },
+
+    *items(table) {
+      for (const [, { items }] of tableOf(table).partitions()) yield* items.values()
     },
 
     expire(at) {

@@ -36,9 +36,14 @@ export function bytesOf({ S, N, B }: AttributeValue): number {
   return B?.byteLength ?? 1
 }
 
-/** The bytes of an item, its names included. */
+const sizes = new WeakMap<Item, number>()
+
+/** The bytes of an item, its names included. An item is never changed, only replaced, so it is measured once. */
 export function sizeOfItem(item: Item): number {
+  const known = sizes.get(item)
+  if (known !== undefined) return known
   let bytes = 0
   for (const name in item) bytes += Buffer.byteLength(name) + bytesOf(item[name] as AttributeValue)
+  sizes.set(item, bytes)
   return bytes
 }

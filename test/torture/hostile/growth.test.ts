@@ -3,9 +3,12 @@ import * as v from 'valibot'
 import { binds } from '../../../lib/domain/binding-key.ts'
 import { CmqError } from '../../../lib/domain/errors.ts'
 import { parseReceiptHandle } from '../../../lib/domain/receipt-handle.ts'
-import { list, msgBody, readParams } from '../../../lib/protocol/params.ts'
+import { readApi3 } from '../../../lib/protocol/api3-request.ts'
+import { list, msgBody, readParams, structures } from '../../../lib/protocol/params.ts'
 import { parseRequest } from '../../../lib/protocol/request.ts'
 import { isSignedWith } from '../../../lib/protocol/signature.ts'
+import { isTc3SignedWith, readAuthorization, type Tc3Request } from '../../../lib/protocol/tc3-signature.ts'
+import { api3Event } from '../../support/api3-request.ts'
 import { formEvent } from '../../support/signed-request.ts'
 
 /** Input that is made to take long, by its size. */
@@ -32,9 +35,58 @@ const hostile: readonly (readonly [what: string, read: (size: number) => () => u
     'a receipt handle',
     (size) => () => refused(() => parseReceiptHandle(`lane-${'0'.repeat(size)}:${'1:'.repeat(size)}`)),
   ],
+  ['an object of JSON of many members', (size) => jsonOf(Object.fromEntries(numbered(size)))],
+  [
+    'an object of JSON in one of a long name',
+    (size) => jsonOf({ ['a'.repeat(size)]: Object.fromEntries(numbered(size)) }),
+  ],
+  ['a list in JSON', (size) => jsonOf({ Filters: [{ Values: Array.from({ length: size }, () => 'x') }] })],
+  ['JSON of many levels', (size) => readOf(`${'{"a":'.repeat(size)}1${'}'.repeat(size)}`)],
+  [
+    'a list of structures',
+    (size) => {
+      const values = new Map(numbered(size).map(([name]) => [`tags.0.${name}`, 'x']))
+      return () => refused(() => readParams(v.object({ tags: structures(v.object({}), size) }), values))
+    },
+  ],
+  [
+    'the names of signed headers',
+    (size) => {
+      const claimed = signedBy(`content-type;host;${'x-a;'.repeat(size)}x`)
+      return () => {
+        const authorization = readAuthorization(claimed)
+        return authorization && isTc3SignedWith('secret', claimed, authorization, [])
+      }
+    },
+  ],
+  ['an Authorization of blanks', (size) => () => readAuthorization(signedBy(`host${' , '.repeat(size)}`))],
   ['a binding key of one word', (size) => () => binds(`#.${'a'.repeat(size)}`, `${'a'.repeat(size)}b`)],
   ['a binding key of many words', (size) => () => binds(`${'*.'.repeat(size)}#`, 'a.'.repeat(size))],
 ]
+
+const numbered = (size: number) => Array.from({ length: size }, (_, index) => [`name-${index}`, index] as const)
+
+const jsonOf = (value: object): (() => unknown) => readOf(JSON.stringify(value))
+
+function readOf(body: string): () => unknown {
+  const event = api3Event('CreateQueue', {}, { body })
+  // An event is read once, so each reading is given one of its own.
+  return () => refused(() => readApi3({ ...event }))
+}
+
+const signedBy = (names: string): Tc3Request => ({
+  method: 'POST',
+  host: '127.0.0.1',
+  path: '/',
+  query: '',
+  payload: '',
+  headers: {
+    'x-tc-timestamp': '1767614400',
+    authorization:
+      'TC3-HMAC-SHA256 Credential=AKIDlocal/2026-01-05/cmq/tc3_request, ' +
+      `SignedHeaders=${names}, Signature=${'0'.repeat(64)}`,
+  },
+})
 
 function formOf(size: number, pair: (index: number) => readonly [string, string]): () => unknown {
   const pairs = Array.from({ length: size }, (_, index) => pair(index))

@@ -1,6 +1,7 @@
 import type { Call, History } from '../history.ts'
 import { START } from '../../support/clock.ts'
 import { GRAVEYARD } from '../program.ts'
+import { callsOf } from './calls.ts'
 import type { Ledger, Message } from './ledger.ts'
 import type { Violation } from './rows.ts'
 import type { Settings } from './settings.ts'
@@ -10,8 +11,10 @@ export const buried = ({ messages }: Ledger): ReadonlyMap<string, Message> =>
   new Map(messages.flatMap((message) => (message.queue === GRAVEYARD ? [[message.msgId, message]] : [])))
 
 /** Calls that may have had dead letters of the queue go to their own. */
-const burialsOf = ({ calls }: History, queue: string): readonly Call[] =>
-  calls.filter(({ op, outcome }) => op.kind === 'bury' && op.queue === queue && op.settings && outcome !== 'refused')
+const burialsOf = (history: History, queue: string): readonly Call[] =>
+  callsOf(history, 'bury').filter(
+    ({ op, outcome }) => op.kind === 'bury' && op.queue === queue && op.settings && outcome !== 'refused',
+  )
 
 /** Whether messages of the queue may have died. */
 export const mayDie = (history: History, queue: string): boolean => burialsOf(history, queue).length > 0

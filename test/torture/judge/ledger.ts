@@ -51,7 +51,7 @@ export function ledgerOf(history: History): Ledger {
   const messages = new Map<string, Message>()
   const byOp = new Map(history.calls.map((call) => [call.op.id, call]))
   const receipts = new Map<string, Receipt>()
-  const { rates, luck, leaving, skew } = history.profile
+  const { rates, aims = [], luck, leaving, skew } = history.profile
 
   function messageOf(queue: string, msgId: string, sentBy?: Call): Message {
     const key = `${queue} ${msgId}`
@@ -92,7 +92,7 @@ export function ledgerOf(history: History): Ledger {
     messages: [...messages.values()],
     apart: 2 * skew,
     isCalm:
-      Object.values(rates).every((rate) => rate === 0) &&
+      [...Object.values(rates), aims.length].every((number) => number === 0) &&
       luck === 0 &&
       leaving === 0 &&
       skew === 0 &&

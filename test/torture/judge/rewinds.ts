@@ -1,12 +1,15 @@
 import type { Call } from '../history.ts'
 import { rewoundTo } from '../perform.ts'
+import { callsOf } from './calls.ts'
 import type { Ledger, Message } from './ledger.ts'
 import type { Violation } from './rows.ts'
 import { AFTERMATH, type Settings } from './settings.ts'
 
 /** The rewinds of a queue that may have had an effect. */
 export const rewindsOf = ({ history }: Ledger, queue: string): readonly Call[] =>
-  history.calls.filter(({ op, outcome }) => op.kind === 'rewind' && op.queue === queue && outcome !== 'refused')
+  callsOf(history, 'rewind').filter(
+    ({ op, outcome }) => op.kind === 'rewind' && op.queue === queue && outcome !== 'refused',
+  )
 
 /** From which second on a rewind brings back; what was produced in it may be brought back or not. */
 const startOf = ({ op, from }: Call): number => (op.kind === 'rewind' ? rewoundTo(op.ago, from) : Infinity)

@@ -34,6 +34,7 @@ const DEFAULTS: Readonly<Record<string, number>> = {
 }
 
 export function settingsOf({ calls, profile }: History): Settings {
+  const removals = calls.filter(({ op: { kind }, outcome }) => isRemoval(kind) && outcome !== 'refused')
   const margin = CACHED + 2 * profile.skew
   const known = new Map<string, readonly Version[]>()
 
@@ -62,18 +63,14 @@ export function settingsOf({ calls, profile }: History): Settings {
         .map(({ value }) => value),
 
     mayBeGone: (queue, since) =>
-      calls.some(
+      removals.some(
         ({ op, to, outcome }) =>
-          (op.kind === 'destroy' || op.kind === 'clear') &&
-          op.queue === queue &&
-          outcome !== 'refused' &&
-          (outcome === 'unknown' ? to + AFTERMATH : to + margin) >= since,
+          'queue' in op && op.queue === queue && (outcome === 'unknown' ? to + AFTERMATH : to + margin) >= since,
       ),
 
     deletions: (queue) =>
-      calls.filter(
-        ({ op, outcome }) =>
-          (op.kind === 'destroy' || op.kind === 'clear') && op.queue === queue && outcome === 'acknowledged',
-      ),
+      removals.filter(({ op, outcome }) => 'queue' in op && op.queue === queue && outcome === 'acknowledged'),
   }
 }
+
+const isRemoval = (kind: Call['op']['kind']): boolean => kind === 'destroy' || kind === 'clear'

@@ -53,6 +53,17 @@ describe('given a send', () => {
     expect(bodies(await ask(other, receiveAll))).toEqual(['hello'])
   })
 
+  it('when its answers are lost until its queue is deleted, then nobody is told that nothing was sent', async () => {
+    const { unlucky, other, ask } = await given(
+      'PutItemCommand',
+      ...Array.from({ length: 100 }, () => 'lost after' as const),
+    )
+    const sending = ask(unlucky, send)
+    while ((await ask(other, receive)).code !== 0);
+    expect(await ask(other, { Action: 'DeleteQueue', queueName: 'orders' })).toMatchObject({ code: 0 })
+    expect(await sending).toMatchObject({ code: 6000 })
+  })
+
   it('when its answer is lost, then it is repeated under a new id, and both messages live their own lives', async () => {
     const { unlucky, other, ask } = await given('PutItemCommand', 'lost after')
     const { msgId } = await ask(unlucky, send)
@@ -176,7 +187,7 @@ describe('given the registry', () => {
   it.each<Fault>(['throttled', 'lost before', 'lost after'])(
     'when a deletion is %s, then it succeeds',
     async (fault) => {
-      const { unlucky, other, ask } = await given('DeleteItemCommand', fault)
+      const { unlucky, other, ask } = await given('PutItemCommand', fault)
       expect(await ask(unlucky, { Action: 'DeleteQueue', queueName: 'orders' })).toMatchObject({ code: 0 })
       expect(await ask(other, { Action: 'DeleteQueue', queueName: 'orders' })).toMatchObject({ code: 4440 })
     },

@@ -1,6 +1,8 @@
 import type { Call } from '../history.ts'
 import { rewoundTo } from '../perform.ts'
+import { GRAVEYARD } from '../program.ts'
 import { callsOf } from './calls.ts'
+import { buried, mayDie } from './dead-letters.ts'
 import type { Ledger, Message } from './ledger.ts'
 import type { Violation } from './rows.ts'
 import { AFTERMATH, type Settings } from './settings.ts'
@@ -43,7 +45,11 @@ export function checkRewound(ledger: Ledger, settings: Settings, message: Messag
       sentAt > startOf(call) &&
       (sentAt + (kept[0] ?? 0)) * 1_000 > call.to + apart,
   )
-  if (!rewind || receipts.some(({ call }) => call.to >= rewind.from)) return []
+  if (!rewind) return []
+  // It may have come back to receivers that died until it was dead itself.
+  if (mayDie(history, queue) && settings.mayBeGone(GRAVEYARD, 0)) return []
+  const letters = buried(ledger).get(message.msgId)?.receipts ?? []
+  if ([...receipts, ...letters].some(({ call }) => call.to >= rewind.from)) return []
   const ops = [deletion.call.op.id, rewind.op.id]
   return [{ row: 'rewound', what: `${message.msgId} in ${queue} did not come back`, ops }]
 }

@@ -1,8 +1,8 @@
-import { CmqError } from '../lib/domain/errors.ts'
 import type { Queue } from '../lib/domain/queue.ts'
 import type { AgingQueue } from '../lib/store/aging.ts'
 import { logger } from './logger.ts'
 import type { Services } from './services.ts'
+import { nothing } from './nothing.ts'
 
 /** Queues that are looked after at once. */
 const AT_ONCE = 32
@@ -49,8 +49,3 @@ async function buryOf(mark: AgingQueue, until: number, signal: AbortSignal, serv
 
 const isAging = ({ id, deadLetterPolicy }: Queue, { queueId }: AgingQueue): boolean =>
   id === queueId && deadLetterPolicy?.policy === 1
-
-/** What a refusal comes to: that there is no such queue. */
-function nothing(error: unknown): undefined {
-  if (!(error instanceof CmqError)) throw error
-}

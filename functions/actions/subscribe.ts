@@ -16,6 +16,7 @@ import { resource } from '../../lib/protocol/resources.ts'
 import type { Targets } from '../../lib/push/addresses.ts'
 import { endpointFault } from '../../lib/push/endpoint.ts'
 import { cmqHandler } from '../cmq-handler.ts'
+import { nothing } from '../nothing.ts'
 
 /**
  * Has a topic's messages pushed to a web server, or copied into a queue of the same account (406/7414). Whoever has a queue
@@ -72,11 +73,6 @@ export const handler = cmqHandler({
     throw new CmqError('topicNotFound')
   },
 })
-
-/** What a refusal comes to: that there is no such thing. */
-function nothing(error: unknown): undefined {
-  if (!(error instanceof CmqError)) throw error
-}
 
 /** A queue need not be there yet: what is published before it is there is delivered as soon as it is. */
 function checkEndpoint(protocol: Protocol, endpoint: string, targets: Targets): void {

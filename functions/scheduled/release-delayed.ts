@@ -1,4 +1,3 @@
-import { CmqError } from '../../lib/domain/errors.ts'
 import type { Delivery } from '../../lib/domain/delivery.ts'
 import { choosing } from '../../lib/domain/subscription.ts'
 import { after, type Instant } from '../../lib/domain/time.ts'
@@ -11,6 +10,7 @@ import { logger } from '../logger.ts'
 import { measured, overdueSince } from '../metrics.ts'
 import { runHandler } from '../run-handler.ts'
 import { deployedWorker, type Worker } from '../worker.ts'
+import { nothing } from '../nothing.ts'
 
 /**
  * Publishes what has waited for its delay, of the topic that is named; by its schedule of all topics where something was
@@ -76,11 +76,6 @@ async function releaseDuty({ laneId, within, name }: Work, worker: Worker): Prom
         ...measured(worker.clock.now(), { values: { dropped: 1 } }),
       }),
   }
-}
-
-/** What a refusal comes to: that there is no such topic. */
-function nothing(error: unknown): undefined {
-  if (!(error instanceof CmqError)) throw error
 }
 
 async function release(topic: Topic, delivery: Delivery, worker: Worker): Promise<Attempt> {

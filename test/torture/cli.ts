@@ -83,7 +83,11 @@ async function torture(options: Options): Promise<void> {
   console.log(reportOf(totals, (performance.now() - startedAt) / 1_000, (user + system) / 1_000_000))
   const [worst] = failed.toSorted((a, b) => a.one.program.seed - b.one.program.seed)
   if (!worst) return
-  console.log(`\nfailed: ${failed.map(({ one }) => one.program.seed).join(' ')}`)
+  console.log('')
+  for (const { one, result } of failed) {
+    const rows = new Set(result.violations.map(({ row }) => row))
+    console.log(`failed by ${[...rows].join(', ')}: ${again(one, ops)}`)
+  }
   process.exitCode = 1
   await explain(worst, ops, keepAs)
 }
@@ -151,9 +155,14 @@ async function explain({ one, result }: Failed, ops: number, keepAs: string | un
   const { length } = program.ops
   console.log(`\nthe shortest history of ${tries} tries: ${length} operations, in ${JSON.stringify(profile)}\n`)
   console.log(storyOf(run, violations))
-  const aims = one.profile.aims ? ` --aim ${one.profile.aims.join()}` : ''
-  console.log(`\nagain: npm run torture -- --replay ${program.seed} --ops ${ops}${aims}`)
+  console.log(`\nagain: ${again(one, ops)}`)
   if (keepAs !== undefined) keep(keepAs, { program, profile })
+}
+
+/** The command that runs a case once more. */
+function again({ program, profile }: Case, ops: number): string {
+  const aims = profile.aims ? ` --aim ${profile.aims.join()}` : ''
+  return `npm run torture -- --replay ${program.seed} --ops ${ops}${aims}`
 }
 
 async function load(): Promise<void> {

@@ -9,8 +9,9 @@ type Subscribing = Extract<Op, { kind: 'subscribe' }>
 export interface Subscription {
   readonly op: Subscribing
   readonly begun: Span
-  /** When it may have ended; undefined where nobody has ended it. */
-  ended?: Span
+  /** From when on it may have ended, and from when on it has for certain. */
+  mayEndAt: number
+  isEndedAt: number
   readonly versions: Version[]
 }
 
@@ -40,8 +41,19 @@ export function subscriptionsOf({ calls, profile }: History): readonly Subscript
     const latest = outcome === 'unknown' ? Math.min(to, from + 30_000) + AFTERMATH : to
     const span = { from, to: outcome === 'unknown' ? Infinity : to }
     if (op.kind === 'subscribe')
-      all.push({ op, begun: span, versions: [{ ...wantsOf(op), ...span, to: latest, isReplacedAt: Infinity }] })
-    if (op.kind === 'unsubscribe') for (const one of those(op.topic, op.name, latest)) one.ended ??= span
+      all.push({
+        op,
+        begun: span,
+        mayEndAt: Infinity,
+        isEndedAt: Infinity,
+        versions: [{ ...wantsOf(op), ...span, to: latest, isReplacedAt: Infinity }],
+      })
+    if (op.kind === 'unsubscribe')
+      for (const one of those(op.topic, op.name, latest)) {
+        one.mayEndAt = Math.min(one.mayEndAt, from)
+        // One that began meanwhile may have begun after another of its name had ended.
+        if (one.versions.every((version) => version.to <= from)) one.isEndedAt = Math.min(one.isEndedAt, span.to)
+      }
     if (op.kind === 'want')
       for (const { versions } of those(op.topic, op.name, latest)) {
         if (outcome === 'acknowledged')
@@ -76,12 +88,12 @@ export function claim(history: History, one: Subscription, publish: Call): 'must
   if (op.kind !== 'publish' || op.topic !== one.op.topic || publish.outcome === 'refused') return 'must not'
   const span = decided(history, publish)
   const margin = CACHED + 2 * history.profile.skew
-  if (one.begun.from > span.to || (one.ended?.to ?? Infinity) + margin < span.from) return 'must not'
+  if (one.begun.from > span.to || one.isEndedAt + margin < span.from) return 'must not'
   const matches = one.versions
     .filter((version) => version.from <= span.to && version.isReplacedAt >= span.from)
     .map(({ filter }) => isWanted(op.topic, filter, op))
   if (!matches.includes(true)) return 'must not'
-  const isCertain = one.begun.to + margin < span.from && one.ended === undefined && !matches.includes(false)
+  const isCertain = one.begun.to + margin < span.from && one.mayEndAt === Infinity && !matches.includes(false)
   return isCertain && publish.outcome === 'acknowledged' ? 'must' : 'may'
 }
 

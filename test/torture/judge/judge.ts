@@ -1,4 +1,4 @@
-import type { History } from '../history.ts'
+import type { Call, History } from '../history.ts'
 import { ledgerOf } from './ledger.ts'
 import { judgePushes } from './pushes.ts'
 import { judgeQueues } from './queues.ts'
@@ -39,9 +39,19 @@ function checkKeys({ calls }: History): readonly Violation[] {
   })
 }
 
+/** Calls of one process at once share what they read, and its faults, which are told of the first of them. */
+const mayShare = (one: Call, other: Call, processes: number): boolean =>
+  one.faults.length > 0 &&
+  one.op.process % processes === other.op.process % processes &&
+  one.from <= other.to &&
+  other.from <= one.to
+
 /** Without a fault everything is answered, and not by a failure of the server. */
-function checkFailures({ calls, troubles }: History): readonly Violation[] {
-  const failed = calls.filter(({ outcome, faults }) => outcome === 'unknown' && faults.length === 0)
+function checkFailures({ calls, profile, troubles }: History): readonly Violation[] {
+  const unknown = calls.filter(({ outcome }) => outcome === 'unknown')
+  const failed = unknown.filter(
+    (call) => call.faults.length === 0 && !unknown.some((other) => mayShare(other, call, profile.processes)),
+  )
   return [
     ...failed.map(({ op, code }) => ({ row: 'failed' as const, what: `${op.kind}: ${code}`, ops: [op.id] })),
     ...troubles.map((what) => ({ row: 'failed' as const, what, ops: [] })),

@@ -28,13 +28,19 @@ export const mayBringBack = (rewinds: readonly Call[], deletion: Call, receipt: 
 /** How long after a change processes may go on with what they knew, in milliseconds. */
 const SETTLED = 3_000
 
-/** What a rewind covers for certain is received once more. */
+/**
+ * What a rewind covers for certain is received once more. Judged by the last deletion: what was deleted again had come
+ * back from the one before.
+ */
 export function checkRewound(ledger: Ledger, settings: Settings, message: Message): Violation[] {
   const { history, apart } = ledger
   const { queue, receipts, deletions } = message
-  const [deletion] = deletions.filter(({ outcome }) => outcome === 'acknowledged')
+  const deletion = deletions
+    .filter(({ outcome }) => outcome !== 'refused')
+    .toSorted((a, b) => a.call.to - b.call.to)
+    .at(-1)
   const sentAt = receipts[0]?.message.enqueueTime
-  if (!deletion || sentAt === undefined || settings.mayBeGone(queue, 0)) return []
+  if (deletion?.outcome !== 'acknowledged' || sentAt === undefined || settings.mayBeGone(queue, 0)) return []
   const kept = settings.possible(queue, 'rewindSeconds', 0, history.endedAt)
   const retention = Math.min(...settings.possible(queue, 'msgRetentionSeconds', 0, history.endedAt))
   if (new Set(kept).size !== 1 || kept[0] === 0 || (sentAt + retention) * 1_000 < history.endedAt) return []

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
+import type { Poster } from '../lib/push/post.ts'
 import type { Start } from '../lib/starts.ts'
 import type { Run } from '../lib/store/work.ts'
 import { timedWakeUps } from '../lib/wake-ups.ts'
@@ -24,8 +25,8 @@ const PATIENCE = 800
 /** How often what was left behind is looked for, in milliseconds: looking costs nothing here. */
 const NET_EVERY = 10_000
 
-/** Runs what `services` start. `make` is given the way to do so. */
-export function localWorker(make: (start: Start) => Services): LocalWorker {
+/** Runs what `services` start. `make` is given the way to do so. Posts by connections of its own, unless it is given some. */
+export function localWorker(make: (start: Start) => Services, post?: Poster): LocalWorker {
   const ended = new AbortController()
   const running = new Set<Promise<void>>()
   // A run is not part of the request that starts it, and what it consumes is its own.
@@ -48,7 +49,7 @@ export function localWorker(make: (start: Start) => Services): LocalWorker {
 
   const services = make((work) => start({ work }))
   const { clock } = services
-  const worker = createWorker(services, timedWakeUps(clock, start, ended.signal))
+  const worker = createWorker(services, timedWakeUps(clock, start, ended.signal), post)
 
   async function castNets(): Promise<void> {
     while (!ended.signal.aborted) {

@@ -12,16 +12,6 @@ import { testEngine } from '../support/engine.ts'
 import { injectFaults, type Fault, type SeenCall } from '../support/faults.ts'
 import { asker, newTables, testServices, type Ask } from '../support/service.ts'
 
-/** The poster of whatever worker is made next. */
-const next = vi.hoisted((): { poster?: Poster } => ({}))
-vi.mock(import('../../lib/push/post.ts'), async (original) => ({
-  ...(await original()),
-  poster: () => {
-    if (!next.poster) throw new Error('nobody posts')
-    return next.poster
-  },
-}))
-
 let engine: Awaited<ReturnType<typeof testEngine>>
 beforeAll(async () => {
   engine = await testEngine()
@@ -67,7 +57,7 @@ async function given(): Promise<Setting> {
 
     async serve({ settings = {}, decide = () => undefined } = {}) {
       const closed = new AbortController()
-      next.poster = {
+      const sites: Poster = {
         close: () => closed.abort(),
         async post(_, __, signal): Promise<Attempt> {
           const attempt: Setting['attempts'][number] = { at: clock.now() - start }
@@ -92,7 +82,7 @@ async function given(): Promise<Setting> {
       const worker = localWorker((start) => {
         begin = start
         return services
-      })
+      }, sites)
       workers.push(worker)
       return { worker, services, ask: asker(services) }
     },

@@ -83,11 +83,6 @@ async function torture(options: Options): Promise<void> {
   console.log(reportOf(totals, (performance.now() - startedAt) / 1_000, (user + system) / 1_000_000))
   const [worst] = failed.toSorted((a, b) => a.one.program.seed - b.one.program.seed)
   if (!worst) return
-  console.log('')
-  for (const { one, result } of failed) {
-    const rows = new Set(result.violations.map(({ row }) => row))
-    console.log(`failed by ${[...rows].join(', ')}: ${again(one, ops)}`)
-  }
   process.exitCode = 1
   await explain(worst, ops, keepAs)
 }
@@ -117,7 +112,9 @@ async function runAll(options: Options, totals: Totals): Promise<readonly Failed
     Array.from({ length: workers }, () =>
       work(next, (one, result) => {
         add(totals, result)
-        if (result.violations.length > 0) failed.push({ one, result })
+        if (result.violations.length === 0) return
+        failed.push({ one, result })
+        console.log(`failed by ${rowsOf(result)}: ${again(one, ops)}`)
       }),
     ),
   )
@@ -158,6 +155,8 @@ async function explain({ one, result }: Failed, ops: number, keepAs: string | un
   console.log(`\nagain: ${again(one, ops)}`)
   if (keepAs !== undefined) keep(keepAs, { program, profile })
 }
+
+const rowsOf = ({ violations }: SeedResult): string => [...new Set(violations.map(({ row }) => row))].join(', ')
 
 /** The command that runs a case once more. */
 function again({ program, profile }: Case, ops: number): string {

@@ -2,6 +2,7 @@ import type { Call } from '../history.ts'
 import { GRAVEYARD } from '../program.ts'
 import { buried, checkDeadLetters, mayDie, mayEndBuried } from './dead-letters.ts'
 import type { Ledger, Message, Receipt } from './ledger.ts'
+import { deletionsAcross, livesOf } from './lives.ts'
 import { checkRewound, mayBringBack, rewindsOf } from './rewinds.ts'
 import type { Row, Violation } from './rows.ts'
 import { AFTERMATH, settingsOf, type Settings } from './settings.ts'
@@ -19,13 +20,20 @@ export function judgeQueues(ledger: Ledger): readonly Violation[] {
       mayEndBuried(history, settings, message.queue) || (mayDie(history, message.queue) && graves.has(message.msgId))
     // What was rewound lives anew: its counts begin again, and so do its leases.
     const mayLiveTwice = rewinds.length > 0 && message.deletions.some(({ outcome }) => outcome !== 'refused')
+    const lives = mayLiveTwice ? (livesOf(message) ?? []) : [message]
     return [
       ...(isBuried ? [] : checkLost(ledger, settings, message)),
       ...checkRevived(settings, rewinds, message),
       ...checkTimes(ledger, settings, message),
-      ...(mayLiveTwice
-        ? checkRewound(ledger, settings, message)
-        : [...checkOverlaps(message), ...checkCounts(message, receives), ...checkDeletions(ledger, settings, message)]),
+      ...(mayLiveTwice ? checkRewound(ledger, settings, message) : []),
+      ...lives.flatMap((life) => [
+        ...checkOverlaps(life),
+        ...checkCounts(life, receives),
+        ...checkDeletions(ledger, settings, life),
+      ]),
+      ...deletionsAcross(lives).map(([{ receipt, call }, newer]) =>
+        violation('trespassed', nameOf(message), receipt.call, newer.call, call),
+      ),
     ]
   }
   return [...ledger.messages.flatMap(judgeMessage), ...checkDeadLetters(ledger), ...checkSettled(ledger)]
@@ -79,7 +87,9 @@ function checkTimes({ history, originOf, apart }: Ledger, settings: Settings, me
   const found: Violation[] = []
   for (const { call, message: got } of receipts) {
     const delay = origin?.op.kind === 'send' || origin?.op.kind === 'publish' ? origin.op.delay * 1_000 : 0
-    if (origin && call.to + call.skew < origin.from + origin.skew + delay)
+    // What has been received in time is not early any more, be it brought back by a clock that is behind.
+    const isFirst = !receipts.some((other) => other.call.to < call.from)
+    if (origin && isFirst && call.to + call.skew < origin.from + origin.skew + delay)
       found.push(violation('early', nameOf(message), origin, call))
     const sentAt = got.enqueueTime * 1_000
     const retention = Math.max(

@@ -1,0 +1,35 @@
+import type { Deletion, Message, Receipt } from './ledger.ts'
+
+/** The lives of a message, from its sending or a rewind to its deletion each; undefined where they cannot be told apart. */
+export function livesOf(message: Message): readonly Message[] | undefined {
+  const deletions = message.deletions.filter(({ outcome }) => outcome !== 'refused')
+  const lives: Receipt[][] = [[]]
+  for (const receipt of message.receipts) {
+    const life = lives.at(-1) ?? []
+    const ends = deletions.filter((deletion) => life.includes(deletion.receipt))
+    if (ends.some((end) => !isBeside(end, receipt))) return undefined
+    if (ends.some(({ call }) => call.to <= receipt.call.from)) lives.push([receipt])
+    else life.push(receipt)
+  }
+  return lives.map((receipts) => ({
+    ...message,
+    receipts,
+    deletions: message.deletions.filter(({ receipt }) => receipts.includes(receipt)),
+  }))
+}
+
+/** Whether a deletion was made for certain, and wholly before or after a receive. */
+const isBeside = ({ call, outcome }: Deletion, { call: receive }: Receipt): boolean =>
+  receive.to <= call.from || (outcome === 'acknowledged' && call.to <= receive.from)
+
+/** Deletions by a handle of an earlier life than the one that had begun. */
+export const deletionsAcross = (lives: readonly Message[]): readonly (readonly [Deletion, Receipt])[] =>
+  lives.flatMap(({ deletions }, index) =>
+    deletions
+      .filter(({ outcome }) => outcome === 'acknowledged')
+      .flatMap((deletion) => {
+        const later = lives.slice(index + 1).flatMap(({ receipts }) => receipts)
+        const newer = later.find(({ call }) => call.to < deletion.call.from)
+        return newer ? [[deletion, newer] as const] : []
+      }),
+  )

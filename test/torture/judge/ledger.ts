@@ -35,6 +35,10 @@ export interface Message {
   readonly deletions: Deletion[]
 }
 
+/** As a report names it. */
+export const nameOf = ({ queue, msgId, text }: Message): string =>
+  `${msgId} ${text === undefined ? '' : JSON.stringify(text.slice(0, 12))} in ${queue}`
+
 export interface Receipt {
   readonly call: Call
   readonly message: ReceivedMessage

@@ -21,15 +21,3 @@ export function livesOf(message: Message): readonly Message[] | undefined {
 /** Whether a deletion was made for certain, and wholly before or after a receive. */
 const isBeside = ({ call, outcome }: Deletion, { call: receive }: Receipt): boolean =>
   receive.to <= call.from || (outcome === 'acknowledged' && call.to <= receive.from)
-
-/** Deletions by a handle of an earlier life than the one that had begun. */
-export const deletionsAcross = (lives: readonly Message[]): readonly (readonly [Deletion, Receipt])[] =>
-  lives.flatMap(({ deletions }, index) =>
-    deletions
-      .filter(({ outcome }) => outcome === 'acknowledged')
-      .flatMap((deletion) => {
-        const later = lives.slice(index + 1).flatMap(({ receipts }) => receipts)
-        const newer = later.find(({ call }) => call.to < deletion.call.from)
-        return newer ? [[deletion, newer] as const] : []
-      }),
-  )

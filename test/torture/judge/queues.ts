@@ -1,10 +1,11 @@
 import type { Call } from '../history.ts'
 import { GRAVEYARD } from '../program.ts'
 import { buried, checkDeadLetters, mayDie, mayEndBuried } from './dead-letters.ts'
-import type { Ledger, Message, Receipt } from './ledger.ts'
-import { deletionsAcross, livesOf } from './lives.ts'
+import { checkAcross, checkDeletions } from './deletions.ts'
+import { nameOf, type Ledger, type Message, type Receipt } from './ledger.ts'
+import { livesOf } from './lives.ts'
 import { checkRewound, mayBringBack, rewindsOf } from './rewinds.ts'
-import type { Row, Violation } from './rows.ts'
+import { violation, type Violation } from './rows.ts'
 import { AFTERMATH, settingsOf, type Settings } from './settings.ts'
 
 /** What each message of a queue tells. */
@@ -31,22 +32,11 @@ export function judgeQueues(ledger: Ledger): readonly Violation[] {
         ...checkCounts(life, receives),
         ...checkDeletions(ledger, settings, life),
       ]),
-      ...deletionsAcross(lives).map(([{ receipt, call }, newer]) =>
-        violation('trespassed', nameOf(message), receipt.call, newer.call, call),
-      ),
+      ...checkAcross(lives),
     ]
   }
   return [...ledger.messages.flatMap(judgeMessage), ...checkDeadLetters(ledger), ...checkSettled(ledger)]
 }
-
-const violation = (row: Row, what: string, ...calls: readonly (Call | undefined)[]): Violation => ({
-  row,
-  what,
-  ops: calls.flatMap((call) => (call ? [call.op.id] : [])),
-})
-
-const nameOf = ({ queue, msgId, text }: Message): string =>
-  `${msgId} ${text === undefined ? '' : JSON.stringify(text.slice(0, 12))} in ${queue}`
 
 /** What is not deleted, and neither ended nor its queue, is there at the end. */
 function checkLost({ history, originOf, apart }: Ledger, settings: Settings, message: Message): Violation[] {
@@ -139,30 +129,6 @@ function checkCounts(message: Message, faulty: ReadonlyMap<string, readonly Call
     return isRight && isInTime
       ? []
       : [violation('miscounted', `${nameOf(message)}: ${dequeueCount} after ${counted}`, before?.call, call)]
-  })
-}
-
-/** The newest handle deletes while its lease holds, and no other ever does. */
-function checkDeletions({ history, apart }: Ledger, settings: Settings, message: Message): Violation[] {
-  const { receipts, deletions, queue } = message
-  return deletions.flatMap(({ call, receipt, outcome }) => {
-    const { nextVisibleTime, dequeueCount, enqueueTime } = receipt.message
-    const later = receipts.filter((other) => other.message.dequeueCount > dequeueCount)
-    if (outcome === 'acknowledged') {
-      const newer = later.find((other) => other.call.to < call.from)
-      const isOver = call.from + call.skew >= (nextVisibleTime + 1) * 1_000
-      return newer || isOver ? [violation('trespassed', nameOf(message), receipt.call, newer?.call, call)] : []
-    }
-    if (outcome !== 'refused' || call.faults.length > 0) return []
-    const retention = Math.min(...settings.possible(queue, 'msgRetentionSeconds', 0, history.endedAt))
-    const endsAt = Math.min(nextVisibleTime, enqueueTime + retention) * 1_000
-    const isDeletedBy = deletions.some(
-      (other) => other.call !== call && other.outcome !== 'refused' && other.call.from <= call.to,
-    )
-    const isExcused = isDeletedBy || later.length > 0 || settings.mayBeGone(queue, receipt.call.from)
-    return call.to + call.skew + apart < endsAt - 1_000 && !isExcused
-      ? [violation('refused', nameOf(message), receipt.call, call)]
-      : []
   })
 }
 

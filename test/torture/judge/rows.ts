@@ -1,3 +1,5 @@
+import type { Call } from '../history.ts'
+
 /** What the judge looks for, as the report has it; the first six are what nobody may ever see. */
 export const rows = {
   lost: 'acknowledged, and neither deleted, nor ended, nor there at the end',
@@ -30,6 +32,12 @@ export interface Violation {
   /** The operations that tell. */
   readonly ops: readonly number[]
 }
+
+export const violation = (row: Row, what: string, ...calls: readonly (Call | undefined)[]): Violation => ({
+  row,
+  what,
+  ops: calls.flatMap((call) => (call ? [call.op.id] : [])),
+})
 
 /** What is counted beside, in the words of Jepsen's total-queue. */
 export interface Tally {

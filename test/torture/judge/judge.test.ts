@@ -1,0 +1,249 @@
+import { describe, expect, it } from 'vitest'
+import { START } from '../../support/clock.ts'
+import type { Arrival, Call, History } from '../history.ts'
+import type { ReceivedMessage } from '../perform.ts'
+import { CALM, type Profile } from '../profile.ts'
+import { bodyOf, type Act, type Op } from '../program.ts'
+import { judge } from './judge.ts'
+
+/** What clients and web servers have seen, in seconds from the beginning. */
+interface Seen {
+  readonly calls: readonly Call[]
+  readonly arrivals?: readonly Arrival[]
+  readonly profile?: Partial<Profile>
+}
+
+const END = 1_000
+
+const at = (seconds: number): number => START + seconds * 1_000
+
+const secondOf = (seconds: number): number => Math.floor(at(seconds) / 1_000)
+
+let calls = 0
+
+/** A call of one process, answered well unless it says otherwise. */
+function call(from: number, to: number, act: Act, rest: Partial<Call> & { readonly process?: number } = {}): Call {
+  const { process = 0, ...more } = rest
+  const op: Op = { id: ++calls, at: 0, process, ...act }
+  return {
+    op,
+    from: at(from),
+    to: at(to),
+    skew: 0,
+    outcome: 'acknowledged',
+    code: 0,
+    answer: { code: 0, message: '', requestId: '' },
+    faults: [],
+    given: [],
+    ...more,
+  }
+}
+
+const orders = { queue: 'orders' } as const
+
+const created = (attributes = {}) =>
+  call(0, 0.1, { kind: 'create', ...orders, attributes: { msgRetentionSeconds: 345_600, ...attributes } })
+
+/** One message is sent, and gets the id `m`. */
+function sent(from: number, to: number, rest: Partial<Call> = {}): Call {
+  const one = call(from, to, { kind: 'send', ...orders, sizes: [4], delay: 0 }, rest)
+  const answer = { code: 0, message: '', requestId: '', msgList: [{ msgId: 'm' }] }
+  return { ...one, given: [bodyOf(one.op.id, 0, 4)], ...(one.outcome === 'acknowledged' ? { answer } : {}) }
+}
+
+/** It is received, for ten seconds. */
+function received(from: number, to: number, by: string, what: Call, dequeueCount = 1, rest: Partial<Call> = {}): Call {
+  const message: ReceivedMessage = {
+    msgBody: what.given[0] ?? '',
+    msgId: 'm',
+    receiptHandle: by,
+    enqueueTime: Math.floor(what.from / 1_000),
+    firstDequeueTime: secondOf(to),
+    nextVisibleTime: secondOf(to) + 10,
+    dequeueCount,
+  }
+  const answer = { code: 0, message: '', requestId: '', msgInfoList: [message] }
+  return call(from, to, { kind: 'receive', ...orders, count: 1, wait: 0 }, { answer, ...rest })
+}
+
+const deleted = (from: number, to: number, by: string, rest: Partial<Call> = {}) =>
+  call(from, to, { kind: 'delete', ...orders, back: [0] }, { given: [by], ...rest })
+
+const rewound = (from: number, to: number, ago = 600, rest: Partial<Call> = {}) =>
+  call(from, to, { kind: 'rewind', ...orders, ago }, rest)
+
+const unknown = { outcome: 'unknown', code: 6_000, answer: undefined } as const
+
+function rowsOf({ calls, arrivals = [], profile = {} }: Seen): readonly string[] {
+  const history: History = {
+    program: { seed: 1, setUp: [], ops: [] },
+    profile: { ...CALM, ...profile },
+    calls: [...calls],
+    arrivals: [...arrivals],
+    runs: [],
+    deaths: [],
+    healedAt: at(END - 100),
+    settledAt: at(END - 10),
+    endedAt: at(END),
+    troubles: [],
+  }
+  return judge(history).violations.map(({ row }) => row)
+}
+
+describe('given one message', () => {
+  const send = sent(1, 1.1)
+  const receive = received(2, 2.1, 'a', send)
+
+  it('when it is received and deleted, then all is well', () => {
+    expect(rowsOf({ calls: [created(), send, receive, deleted(3, 3.1, 'a')] })).toEqual([])
+  })
+
+  it('when it was never received, then it is lost', () => {
+    expect(rowsOf({ calls: [created(), send] })).toEqual(['lost'])
+  })
+
+  it('when it is received after its deletion was acknowledged, then it is revived', () => {
+    const calls = [created(), send, receive, deleted(3, 3.1, 'a'), received(20, 20.1, 'b', send, 2)]
+    expect(rowsOf({ calls })).toEqual(['revived'])
+  })
+
+  it('when another gets it meanwhile, then both hold it', () => {
+    const calls = [created(), send, receive, received(5, 5.1, 'b', send, 2), deleted(6, 6.1, 'b')]
+    expect(rowsOf({ calls })).toEqual(['overlapping'])
+  })
+
+  it('when it is received before it was sent, by the same clock, then it is early', () => {
+    const calls = [created(), send, received(0.2, 0.3, 'a', send), deleted(3, 3.1, 'a')]
+    expect(rowsOf({ calls })).toEqual(['early'])
+  })
+
+  it('when a receive is missing in its count, then it is miscounted', () => {
+    const calls = [created(), send, receive, received(20, 20.1, 'b', send, 3), deleted(21, 21.1, 'b')]
+    expect(rowsOf({ calls })).toEqual(['miscounted'])
+  })
+
+  it('when a receive got no answer meanwhile, then its count may tell of that', () => {
+    const silent = call(15, 15.1, { kind: 'receive', ...orders, count: 1, wait: 0 }, { ...unknown, faults: ['lost'] })
+    const calls = [created(), send, receive, silent, received(30, 30.1, 'b', send, 3), deleted(31, 31.1, 'b')]
+    expect(rowsOf({ calls })).toEqual([])
+  })
+
+  describe('and an old handle', () => {
+    const newer = received(20, 20.1, 'b', send, 2)
+
+    it('when it deletes, then it trespasses', () => {
+      expect(rowsOf({ calls: [created(), send, receive, newer, deleted(21, 21.1, 'a')] })).toEqual(['trespassed'])
+    })
+
+    it('when it is tried again without an answer, and all is deleted by then, then it may be told so', () => {
+      const late = deleted(22, 23, 'a', { faults: ['lost after DeleteItemCommand'] })
+      expect(rowsOf({ calls: [created(), send, receive, newer, deleted(21, 21.1, 'b'), late] })).toEqual([])
+    })
+  })
+})
+
+describe('given a message that was deleted, and a rewind', () => {
+  const make = created({ rewindSeconds: 3_600 })
+  const send = sent(1, 1.1)
+  const before = [make, send, received(2, 2.1, 'a', send), deleted(3, 3.1, 'a')]
+  const rewind = rewound(20, 20.1)
+
+  it('when it comes again, then all is well', () => {
+    const calls = [...before, rewind, received(21, 21.1, 'b', send), deleted(22, 22.1, 'b')]
+    expect(rowsOf({ calls })).toEqual([])
+  })
+
+  it('when it does not come again, then too little was brought back', () => {
+    expect(rowsOf({ calls: [...before, rewind] })).toEqual(['rewound'])
+  })
+
+  it('when it comes again without a rewind that covers it, then too much was', () => {
+    const calls = [...before, rewound(20, 20.1, 5), received(21, 21.1, 'b', send), deleted(22, 22.1, 'b')]
+    expect(rowsOf({ calls })).toEqual(['rewound'])
+  })
+
+  it('when it was deleted again while the next rewind went on, then it need not come a third time', () => {
+    const again = [received(21, 21.1, 'b', send), rewound(30, 31), deleted(30.2, 30.3, 'b')]
+    expect(rowsOf({ calls: [...before, rewind, ...again] })).toEqual([])
+  })
+
+  it('when two hold it in its second life, then they overlap', () => {
+    const both = [received(21, 21.1, 'b', send), received(22, 22.1, 'c', send, 2), deleted(23, 23.1, 'c')]
+    expect(rowsOf({ calls: [...before, rewind, ...both] })).toEqual(['overlapping'])
+  })
+
+  it('when its counts go on in its second life, then it is miscounted', () => {
+    const calls = [...before, rewind, received(21, 21.1, 'b', send, 2), deleted(22, 22.1, 'b')]
+    expect(rowsOf({ calls })).toEqual(['miscounted'])
+  })
+
+  it('when a handle of its first life deletes it in its second, then it trespasses', () => {
+    const calls = [...before, rewound(4, 4.1), received(5, 5.1, 'b', send), deleted(6, 6.1, 'a')]
+    expect(rowsOf({ calls })).toEqual(['trespassed'])
+  })
+
+  it('when the clock of who brings it back is behind, then it does not come early', () => {
+    const behind = { process: 1, skew: -5_000 }
+    const calls = [
+      ...before,
+      rewound(4, 4.1, 600, behind),
+      received(4.2, 4.3, 'b', send, 1, behind),
+      deleted(4.4, 4.5, 'b', behind),
+    ]
+    expect(rowsOf({ calls, profile: { skew: 5_000 } })).toEqual([])
+  })
+})
+
+describe('given calls that failed', () => {
+  it('when nothing went wrong, then that is told', () => {
+    expect(rowsOf({ calls: [created(), sent(1, 2, unknown)] })).toEqual(['failed'])
+  })
+
+  it('when a call of the same process at the same time has met a fault, then they may have shared it', () => {
+    const faulty = sent(0.5, 2, { ...unknown, faults: ['lost after GetItemCommand'] })
+    expect(rowsOf({ calls: [created(), faulty, sent(1, 2, unknown)] })).toEqual([])
+  })
+
+  it.each([
+    ['another process', sent(1, 2, { ...unknown, op: { ...sent(0, 0).op, process: 1 } })],
+    ['a later time', sent(3, 4, unknown)],
+  ])('when that one was of %s, then they have not', (_, failed) => {
+    const faulty = sent(0.5, 2, { ...unknown, faults: ['lost after GetItemCommand'] })
+    expect(rowsOf({ calls: [created(), faulty, failed] })).toEqual(['failed'])
+  })
+})
+
+describe('given a subscription that is replaced by another of its name', () => {
+  const subscribed = (from: number, to: number, filter: readonly string[]) =>
+    call(from, to, {
+      kind: 'subscribe',
+      topic: 'news',
+      name: 'one',
+      endpoint: { web: 'site' },
+      filter,
+      strategy: 'BACKOFF_RETRY',
+      format: 'JSON',
+    })
+  const unsubscribed = call(10, 11, { kind: 'unsubscribe', topic: 'news', name: 'one' })
+  const topic = call(0, 0.1, { kind: 'topic', topic: 'news', filterType: 1 })
+
+  function published(tags: readonly string[]) {
+    const act = { kind: 'publish', topic: 'news', sizes: [4], delay: 0, tags, routingKey: '' } as const
+    const one = call(100, 100.1, act)
+    const text = bodyOf(one.op.id, 0, 4)
+    const push: Arrival = { web: 'site', messageId: 'm', text, from: at(101), to: at(101.1), outcome: '200' }
+    return { call: { ...one, given: [text] }, push }
+  }
+
+  it('when they overlap, then the second may have begun after the first had ended', () => {
+    const { call: publish, push } = published(['green'])
+    const calls = [topic, subscribed(1, 1.1, ['red']), subscribed(9, 12, ['green']), unsubscribed, publish]
+    expect(rowsOf({ calls, arrivals: [push] })).toEqual([])
+  })
+
+  it('when the first has ended for certain, then what it wanted is not delivered', () => {
+    const { call: publish, push } = published(['red'])
+    const calls = [topic, subscribed(1, 1.1, ['red']), unsubscribed, subscribed(12, 12.1, ['green']), publish]
+    expect(rowsOf({ calls, arrivals: [push] })).toEqual(['unmatched'])
+  })
+})

@@ -32,38 +32,44 @@ const CACHED = 1_100
 /** Every subscription that there may have been. */
 export function subscriptionsOf({ calls, profile }: History): readonly Subscription[] {
   const margin = CACHED + 2 * profile.skew
-  const all: Subscription[] = []
+  const effective = calls.filter(({ outcome }) => outcome !== 'refused')
+  // First all that began: a change that was called before, and took long, may have come to one of them.
+  const all = effective.flatMap((call) => (call.op.kind === 'subscribe' ? [begunBy(call.op, call)] : []))
   const those = (topic: string, name: string, before: number) =>
     all.filter(({ op, begun }) => op.topic === topic && op.name === name && begun.from <= before)
 
-  for (const { op, from, to, outcome } of calls) {
-    if (outcome === 'refused') continue
-    const latest = outcome === 'unknown' ? Math.min(to, from + 30_000) + AFTERMATH : to
-    const span = { from, to: outcome === 'unknown' ? Infinity : to }
-    if (op.kind === 'subscribe')
-      all.push({
-        op,
-        begun: span,
-        mayEndAt: Infinity,
-        isEndedAt: Infinity,
-        versions: [{ ...wantsOf(op), ...span, to: latest, isReplacedAt: Infinity }],
-      })
+  for (const call of effective) {
+    const { op, from, to, outcome } = call
+    const latest = latestOf(call)
     if (op.kind === 'unsubscribe')
       for (const one of those(op.topic, op.name, latest)) {
         one.mayEndAt = Math.min(one.mayEndAt, from)
         // One that began meanwhile may have begun after another of its name had ended.
-        if (one.versions.every((version) => version.to <= from)) one.isEndedAt = Math.min(one.isEndedAt, span.to)
+        if (outcome === 'acknowledged' && one.versions.every((version) => version.to <= from))
+          one.isEndedAt = Math.min(one.isEndedAt, to)
       }
     if (op.kind === 'want')
       for (const { versions } of those(op.topic, op.name, latest)) {
         if (outcome === 'acknowledged')
           for (const version of versions)
             if (version.to <= from) version.isReplacedAt = Math.min(version.isReplacedAt, to + margin)
-        versions.push({ ...wantsOf(op), ...span, to: latest, isReplacedAt: Infinity })
+        versions.push({ ...wantsOf(op), from, to: latest, isReplacedAt: Infinity })
       }
   }
   return all
 }
+
+const begunBy = (op: Subscribing, call: Call): Subscription => ({
+  op,
+  begun: { from: call.from, to: call.outcome === 'unknown' ? Infinity : call.to },
+  mayEndAt: Infinity,
+  isEndedAt: Infinity,
+  versions: [{ ...wantsOf(op), from: call.from, to: latestOf(call), isReplacedAt: Infinity }],
+})
+
+/** When a call has had its effect, if it has any. */
+const latestOf = ({ from, to, outcome }: Call): number =>
+  outcome === 'unknown' ? Math.min(to, from + 30_000) + AFTERMATH : to
 
 const wantsOf = ({ filter, strategy }: Pick<Wants, 'filter' | 'strategy'>) => ({ filter, strategy })
 

@@ -41,8 +41,8 @@ function checkRefusal(
 const laterThan = ({ receipts }: Message, { receipt }: Deletion) =>
   receipts.filter(({ message }) => message.dequeueCount > receipt.message.dequeueCount)
 
-const mayBeDeletedBefore = ({ deletions }: Message, { call }: Deletion): boolean =>
-  deletions.some((other) => other.call !== call && other.outcome !== 'refused' && other.call.from <= call.to)
+const mayBeDeletedBefore = ({ deletions }: Message, deletion: Deletion): boolean =>
+  deletions.some((other) => other !== deletion && other.outcome !== 'refused' && other.call.from <= deletion.call.to)
 
 /** No handle of an earlier life deletes one that has begun since. */
 export const checkAcross = (lives: readonly Message[]): readonly Violation[] =>

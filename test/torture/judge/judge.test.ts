@@ -41,8 +41,8 @@ function call(from: number, to: number, act: Act, rest: Partial<Call> & { readon
 
 const orders = { queue: 'orders' } as const
 
-const created = (attributes = {}) =>
-  call(0, 0.1, { kind: 'create', ...orders, attributes: { msgRetentionSeconds: 345_600, ...attributes } })
+const created = (attributes = {}, queue = 'orders') =>
+  call(0, 0.1, { kind: 'create', queue, attributes: { msgRetentionSeconds: 345_600, ...attributes } })
 
 /** One message is sent, and gets the id `m`. */
 function sent(from: number, to: number, rest: Partial<Call> = {}): Call {
@@ -167,6 +167,27 @@ describe('given a message that was deleted, and a rewind', () => {
     expect(rowsOf({ calls: [...before, rewind, ...again] })).toEqual([])
   })
 
+  it('when it came back and died, then the next rewind need not bring it', () => {
+    const grave = (from: number, what: Call) => ({
+      ...what,
+      op: { ...what.op, queue: 'graveyard' } as Op,
+      from: at(from),
+    })
+    const settings = { policy: 0, maxReceiveCount: 1 }
+    const bury = call(19, 19.1, { kind: 'bury', ...orders, settings })
+    const dead = grave(40, received(40, 40.1, 'c', send))
+    const calls = [
+      created({}, 'graveyard'),
+      ...before,
+      bury,
+      rewind,
+      received(21, 21.1, 'b', send),
+      dead,
+      grave(41, deleted(41, 41.1, 'c')),
+    ]
+    expect(rowsOf({ calls: [...calls, rewound(60, 60.1)] })).toEqual([])
+  })
+
   it('when two hold it in its second life, then they overlap', () => {
     const both = [received(21, 21.1, 'b', send), received(22, 22.1, 'c', send, 2), deleted(23, 23.1, 'c')]
     expect(rowsOf({ calls: [...before, rewind, ...both] })).toEqual(['overlapping'])
@@ -238,6 +259,13 @@ describe('given a subscription that is replaced by another of its name', () => {
   it('when they overlap, then the second may have begun after the first had ended', () => {
     const { call: publish, push } = published(['green'])
     const calls = [topic, subscribed(1, 1.1, ['red']), subscribed(9, 12, ['green']), unsubscribed, publish]
+    expect(rowsOf({ calls, arrivals: [push] })).toEqual([])
+  })
+
+  it('when a change was called before it began, and took long, then it may have come to it', () => {
+    const { call: publish, push } = published(['green'])
+    const act = { kind: 'want', topic: 'news', name: 'one', filter: ['green'], strategy: 'BACKOFF_RETRY' } as const
+    const calls = [topic, call(1, 3, act), subscribed(2, 2.1, ['red']), publish]
     expect(rowsOf({ calls, arrivals: [push] })).toEqual([])
   })
 

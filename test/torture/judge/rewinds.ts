@@ -55,7 +55,8 @@ export function checkRewound(ledger: Ledger, settings: Settings, message: Messag
   // It may have come back to receivers that died until it was dead itself.
   if (mayDie(history, queue) && settings.mayBeGone(GRAVEYARD, 0)) return []
   const letters = buried(ledger).get(message.msgId)?.receipts ?? []
-  if ([...receipts, ...letters].some(({ call }) => call.to >= rewind.from)) return []
+  // Whenever it came back after its last deletion, it is there, or dead, and no rewind covers it any more.
+  if ([...receipts, ...letters].some(({ call }) => call.to > deletion.call.to)) return []
   const ops = [deletion.call.op.id, rewind.op.id]
   return [{ row: 'rewound', what: `${message.msgId} in ${queue} did not come back`, ops }]
 }

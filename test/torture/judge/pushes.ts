@@ -59,9 +59,16 @@ function isDone(one: Subscription, arrivals: readonly Arrival[], end: number): b
   return strategiesOf(one, 0, end).some((strategy) => arrivals.length > RETRIES[strategy])
 }
 
+/** Waits so long are shared by all deliveries of a window that is full, until the last of them is over, in milliseconds. */
+const SHARED = 128_000
+const LONGEST = 512_000
+
 /** The shortest and the longest wait before a retry, in milliseconds (406/4552). */
-const waits = (strategy: Strategy, retry: number): readonly [least: number, most: number] =>
-  strategy === 'BACKOFF_RETRY' ? [10_000, 20_000] : [2 ** Math.min(9, retry) * 1_000, 2 ** Math.min(9, retry) * 1_000]
+function waits(strategy: Strategy, retry: number): readonly [least: number, most: number] {
+  if (strategy === 'BACKOFF_RETRY') return [10_000, 20_000]
+  const wait = Math.min(LONGEST, 2 ** retry * 1_000)
+  return [wait, wait < SHARED ? wait : wait + LONGEST]
+}
 
 /** How late a retry may be while a run works on its lane, and nothing holds it up: a look, and the way to the store. */
 const LATE = 2_500

@@ -78,7 +78,7 @@ function checkTimes({ history, originOf, apart }: Ledger, settings: Settings, me
   for (const { call, message: got } of receipts) {
     const delay = origin?.op.kind === 'send' || origin?.op.kind === 'publish' ? origin.op.delay * 1_000 : 0
     // What has been received in time is not early any more, be it brought back by a clock that is behind.
-    const isFirst = !receipts.some((other) => other.call.to < call.from)
+    const isFirst = !receipts.some((other) => other.call.to < call.to)
     if (origin && isFirst && call.to + call.skew < origin.from + origin.skew + delay)
       found.push(violation('early', nameOf(message), origin, call))
     const sentAt = got.enqueueTime * 1_000

@@ -175,8 +175,10 @@ export function receiver(shared: Shared, burying: Undertaker['forLook']): Messag
   }
 
   /** What was taken, with its bodies. What cannot be answered any more is given back, its counts as before. */
-  async function answered(queue: Queue, taken: readonly Taken[], signal: AbortSignal): Promise<readonly Received[]> {
-    if (taken.length === 0) return []
+  async function answered(queue: Queue, all: readonly Taken[], signal: AbortSignal): Promise<readonly Received[]> {
+    if (all.length === 0) return []
+    // A lease that ended before its call did may be taken anew by it: only the newest handle is of use.
+    const taken = [...new Map(all.map((one) => [one.message.id, one])).values()]
     const texts = await bodies.load(taken.map(({ message }) => message.body)).catch(async (error: unknown) => {
       await giveBack(queue, taken)
       throw error

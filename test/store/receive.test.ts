@@ -10,7 +10,7 @@ import { partitionOf, placed } from '../../lib/store/message-item.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
 import { manualClock, whilePassing, type ManualClock } from '../support/clock.ts'
 import { testEngine } from '../support/engine.ts'
-import { countCalls } from '../support/faults.ts'
+import { countCalls, injectFaults, type SeenCall } from '../support/faults.ts'
 import { asker, newTables, testServices, type Answer, type Ask } from '../support/service.ts'
 
 let engine: Awaited<ReturnType<typeof testEngine>>
@@ -26,7 +26,9 @@ interface Setting {
   readonly queue: Queue
   readonly ask: Ask
   /** Another process over the same tables. */
-  another(): Promise<{ services: Services; ask: Ask; calls: Record<string, number> }>
+  another(
+    decide?: (call: SeenCall) => undefined,
+  ): Promise<{ services: Services; ask: Ask; calls: Record<string, number> }>
   /** Puts messages as some other process does, at any time and with any delay on the way. */
   putLate(text: string, visibleAt: number, shard?: number): Promise<void>
 }
@@ -34,9 +36,12 @@ interface Setting {
 async function given(attributes: Record<string, string | number> = {}): Promise<Setting> {
   const clock = manualClock()
   const tableNames = await newTables(engine.endpoint)
-  const another = async () => {
+  const another: Setting['another'] = async (decide = () => undefined) => {
     let calls: Record<string, number> = {}
-    const prepare = (client: ReturnType<typeof connect>) => void (calls = countCalls(client))
+    const prepare = (client: ReturnType<typeof connect>) => {
+      calls = countCalls(client)
+      injectFaults(client, decide)
+    }
     const services = await testServices({ endpoint: engine.endpoint, tableNames, clock, prepare })
     return { services, calls, ask: asker(services) }
   }
@@ -253,6 +258,29 @@ describe('given a waiting consumer', () => {
     const want = { count: 1, until: 0, claimUntil: clock.now() - 1, signal: new AbortController().signal }
     expect(await services.messages.receive(queue, want)).toEqual([])
     expect(await ask('ReceiveMessage', { queueName: 'orders' })).toMatchObject({ dequeueCount: 1 })
+  })
+})
+
+describe('given a lease that is shorter than the call', () => {
+  it('when the call takes its message once more, then it is answered once, by the handle that deletes it', async () => {
+    const { clock, another } = await given({ visibilityTimeout: 1 })
+    let isSlow = false
+    const { ask } = await another(({ command }) => {
+      // The first claim of the call takes more than a second.
+      if (isSlow && command === 'UpdateItemCommand') clock.set(clock.now() + 1_100)
+      isSlow &&= command !== 'UpdateItemCommand'
+      return undefined
+    })
+    await ask('SendMessage', { queueName: 'orders', msgBody: 'hello' })
+    await ask('ReceiveMessage', { queueName: 'orders' })
+    await clock.advance(500)
+    await ask('ReceiveMessage', { queueName: 'orders' })
+    await clock.advance(2_500)
+    isSlow = true
+    const { msgInfoList } = await ask('BatchReceiveMessage', { queueName: 'orders', numOfMsg: 16 })
+    expect(msgInfoList).toMatchObject([{ msgBody: 'hello', dequeueCount: 3 }])
+    const [{ receiptHandle }] = msgInfoList
+    expect(await ask('DeleteMessage', { queueName: 'orders', receiptHandle })).toMatchObject({ code: 0 })
   })
 })
 

@@ -112,6 +112,13 @@ describe('given one message', () => {
     expect(rowsOf({ calls })).toEqual(['overlapping'])
   })
 
+  it('when one answer has it twice, then that is as bad', () => {
+    const [one, other] = [received(2, 20, 'a', send), received(2, 20, 'b', send, 2)]
+    const msgInfoList = [one, other].flatMap(({ answer }) => (answer?.['msgInfoList'] as ReceivedMessage[]) ?? [])
+    const both = { ...one, answer: { code: 0, message: '', requestId: '', msgInfoList } }
+    expect(rowsOf({ calls: [created(), send, both, deleted(21, 21.1, 'b')] })).toEqual(['overlapping'])
+  })
+
   it('when it is received before it was sent, by the same clock, then it is early', () => {
     const calls = [created(), send, received(0.2, 0.3, 'a', send), deleted(3, 3.1, 'a')]
     expect(rowsOf({ calls })).toEqual(['early'])

@@ -94,12 +94,13 @@ function checkTimes({ history, originOf, apart }: Ledger, settings: Settings, me
   return found
 }
 
-/** Nobody gets a message before the lease of whoever got it before has run out. */
+/** Nobody gets a message before the lease of whoever got it before has run out, nor twice at once. */
 function checkOverlaps(message: Message): Violation[] {
   const ordered = inOrder(message.receipts)
   return ordered.slice(1).flatMap(({ call }, index) => {
     const before = ordered[index]
-    return before && call.to + call.skew < before.message.nextVisibleTime * 1_000
+    const isTwice = call === before?.call
+    return before && (isTwice || call.to + call.skew < before.message.nextVisibleTime * 1_000)
       ? [violation('overlapping', nameOf(message), before.call, call)]
       : []
   })

@@ -1,19 +1,9 @@
 import type { Clock } from '../../lib/domain/time.ts'
 import type { Client } from '../support/service.ts'
 import { course } from './course.ts'
+import type { Life } from './life.ts'
 import type { FaultKind, Profile } from './profile.ts'
 import { half, throttle, timeout } from '../support/faults.ts'
-
-/** Whether a process lives. What it has under way when it dies never ends. */
-export interface Life {
-  isDead(): boolean
-  die(): void
-  readonly hasDied: Promise<undefined>
-  /** Resolves at once, or never. */
-  goOn(): Promise<void>
-  /** Dies here if that is to be, and then goes on or not. */
-  pass(what: string): Promise<void>
-}
 
 /** How long a call is waited for, in milliseconds: what `lib/store/database.ts` gives it in the cloud. */
 const PATIENCE = 1_000

@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/domain/time.ts'
 import type { Poster } from '../../lib/push/post.ts'
 import { course } from './course.ts'
-import type { Life } from './faults.ts'
+import type { Life } from './life.ts'
 import type { Arrival, History } from './history.ts'
 import type { Weather } from './program.ts'
 

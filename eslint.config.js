@@ -33,6 +33,11 @@ export default defineConfig(
         'error',
         { selector: 'ExportAllDeclaration', message: 'Import a name from the file that defines it.' },
         { selector: 'ExportNamedDeclaration[source]', message: 'Import a name from the file that defines it.' },
+        {
+          selector:
+            'CallExpression[callee.object.name="vi"][callee.property.name=/^(mock|doMock|unmock|resetModules)$/]',
+          message: 'Test files share what they have loaded: pass what the test wants otherwise.',
+        },
       ],
     },
   },

@@ -13,6 +13,7 @@ import { createTables } from '../../lib/store/create-tables.ts'
 import { connect } from '../../lib/store/database.ts'
 import {
   endServers,
+  enginesOf,
   launch,
   startServer,
   type LocalServer,
@@ -291,6 +292,23 @@ describe.concurrent('given a server with a waiting consumer', () => {
       server.kill('SIGINT')
     })
   })
+})
+
+describe.concurrent('given a server that npm has started', () => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
+    'when %s goes to npm alone, then server and engine end all the same, and the directory is free',
+    async (signal) => {
+      const directory = newDirectory()
+      const npm = await startServer(['--port', '0', '--data', directory], { byNpm: true })
+      const server = npm.engine
+      const [engine = 0] = enginesOf(server)
+      expect([server, engine].map(identify)).not.toContain(undefined)
+      npm.kill(signal)
+      await until(() => Promise.resolve(identify(server) === undefined))
+      expect(identify(engine)).toBeUndefined()
+      expect(await readdir(directory)).not.toContain('owner.json')
+    },
+  )
 })
 
 describe('given a server that is starting', () => {

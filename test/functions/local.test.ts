@@ -248,11 +248,14 @@ describe.concurrent('given a server with a key pair of its own', () => {
     const halfOwn = { ...own, secretKey: defaultPair.secretKey }
     expect(await ask(called, 'ListQueue')).toMatchObject({ code: 4100 })
     expect(await ask(called, 'ListQueue', {}, { pair: halfOwn })).toMatchObject({ code: 4100 })
-    await stop(server)
+    server.kill('SIGTERM')
+    expect(await server.ended).toMatchObject(endedWell)
     expect(server.output[3]).toBe(`CMQ listening on ${server.url}`)
     // The three calls are logged, so that it is known that the log does not show the pair either.
-    expect(server.output.filter((line) => line.includes('"message":"request"'))).toHaveLength(3)
-    const shown = server.output.join('\n')
+    const lines = [...server.output, ...server.errors().split('\n')]
+    expect(lines.filter((line) => line.includes('"message":"request"'))).toHaveLength(3)
+    expect(server.errors()).toMatch(/^.*"failure":"signatureWrong".*\n$/)
+    const shown = lines.join('\n')
     for (const secret of Object.values({ ...own, ...defaultPair })) expect(shown).not.toContain(secret)
   })
 })

@@ -1,4 +1,5 @@
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { createServer as createHttpServer, request as httpRequest } from 'node:http'
@@ -16,6 +17,7 @@ import {
   enginesOf,
   launch,
   startServer,
+  withoutSettings,
   type LocalServer,
   type ServerProcess,
   type StartOptions,
@@ -314,6 +316,29 @@ describe.concurrent('given a server that npm has started', () => {
   )
 })
 
+describe('given the script of the README for tests', () => {
+  it.each([0, 3])('when the tests end with %i, then so does the script, and nobody listens any more', async (code) => {
+    const readme = await readFile(join(import.meta.dirname, '../../README.md'), 'utf8')
+    const [, script = ''] = /```sh\n(log=[^`]*your-tests)\n```/.exec(readme) ?? []
+    const tests = script.replace('your-tests', 'sh -c "$0"')
+    const program = `echo $ENDPOINT; exit ${code}`
+    const cwd = join(import.meta.dirname, '../..')
+    const { stdout, ...ended } = spawnSync('bash', ['-c', tests, program], {
+      cwd,
+      env: { ...withoutSettings(process.env), TMPDIR: parent },
+      encoding: 'utf8',
+    })
+    expect(ended).toMatchObject({ status: code, stderr: '' })
+    expect(stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\n$/)
+    await until(() =>
+      fetch(stdout.trim()).then(
+        () => false,
+        () => true,
+      ),
+    )
+  })
+})
+
 describe('given a server that is starting', () => {
   it.each(['server', 'engine', 'engine', 'engine'])(
     'when SIGINT goes to it as soon as its %s is noted (%#), then it ends without a word and leaves no engine',
@@ -570,7 +595,7 @@ describe.concurrent('given a server that cannot start', () => {
     [
       'its port is in use',
       (directory) => ['--data', directory, '--port', `${port}`],
-      () => `port ${port} is in use on 127.0.0.1`,
+      () => `port ${port} is in use on 127.0.0.1: give another one by --port`,
     ],
     [
       'its data directory is a file',

@@ -124,6 +124,6 @@ function ending(child: ChildProcess): Promise<Ending> {
 const tick = () => new Promise<false>((resolve) => setTimeout(resolve, 5, false))
 
 /** The tests want the server as it is by default, whatever is set where they run. */
-function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !/^(CMQ_|POWERTOOLS_)/.test(name)))
 }

@@ -8,15 +8,12 @@ const untold: readonly Failure[] = ['signatureWrong', 'signatureExpired', 'autho
 const LONGEST = 256
 
 /**
- * Why a signature was refused, for the log: to the client CMQ says `authentication failed` and no more (406/5903). `signed`
- * is how the text begins that must have been signed, up to the parameters. Undefined where the answer says it all.
+ * Why a signature was refused, for the log: to the client CMQ says `authentication failed` and no more (406/5903). Method,
+ * host and path are as they arrived, since the signature has to cover them. Undefined where the answer says it all.
  */
 export function whyUnsigned(refused: CmqError | undefined, request: CmqRequest | undefined) {
   if (!refused || !request || !untold.includes(refused.failure)) return undefined
   const { method, host, path, values } = request
-  return {
-    failure: refused.failure,
-    signed: `${method}${host}${path}?`.slice(0, LONGEST),
-    clientTime: values.get('timestamp')?.slice(0, LONGEST),
-  }
+  const clientTime = values.get('timestamp')?.slice(0, LONGEST)
+  return { failure: refused.failure, method, host: host.slice(0, LONGEST), path: path.slice(0, LONGEST), clientTime }
 }

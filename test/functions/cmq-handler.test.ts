@@ -249,9 +249,9 @@ describe('given the log', () => {
     const answer = await ask(services, { Action: 'Echo' }, { handler: echo().handler, ...signing })
     expect(answer).toEqual(refusal(4100, '(10030)authentication failed'))
     const clientTime = String(Math.floor(signing.now / 1000))
-    const signed = 'POST127.0.0.1:8080/v2/index.php?'
+    const sent = { method: 'POST', host: '127.0.0.1:8080', path: '/v2/index.php' }
     expect(logged.mock.calls).toEqual([
-      ['request', expect.objectContaining({ code: 4100, failure, signed, clientTime })],
+      ['request', expect.objectContaining({ code: 4100, failure, ...sent, clientTime })],
     ])
     expect(JSON.stringify(logged.mock.calls)).not.toMatch(/local-secret|AKID/)
   })

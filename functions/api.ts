@@ -1,5 +1,6 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import * as v from 'valibot'
+import type { ActionName } from '../lib/domain/actions.ts'
 import { CmqError } from '../lib/domain/errors.ts'
 import { protocolOf } from '../lib/protocol/protocol-of.ts'
 import { handler as batchDeleteMessage } from './actions/batch-delete-message.ts'
@@ -73,7 +74,7 @@ const actions = byName({
   Subscribe: subscribe,
   UnbindDeadLetter: unbindDeadLetter,
   Unsubscribe: unsubscribe,
-})
+} satisfies Readonly<Record<ActionName, CmqHandler>>)
 
 /** What API 3.0 alone has. */
 const onlyInApi3 = byName({

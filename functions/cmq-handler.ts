@@ -15,6 +15,7 @@ import { authorize, isChange } from './authorize.ts'
 import { logger } from './logger.ts'
 import { measured, messagesOf } from './metrics.ts'
 import { deployedServices, type Services } from './services.ts'
+import { whyUnsigned } from './why-unsigned.ts'
 
 type Event = APIGatewayProxyEventV2
 type Result = APIGatewayProxyStructuredResultV2
@@ -62,7 +63,7 @@ interface Found {
   request?: CmqRequest
   key?: Key
   resources?: readonly string[]
-  code?: number
+  refused?: CmqError
   /** What the action answers with. */
   fields?: Fields
 }
@@ -115,26 +116,30 @@ async function writeLines(found: Found): Promise<void> {
   // What was begun beside the request is part of what it took and consumed.
   await found.services.beside.done()
   writeLine(found)
-  const { request, key, resources, code = 0, invocation } = found
+  const { request, key, resources, refused, invocation } = found
   if (!request || !key) return
   const action = nameOf(request)
   if (!isChange(action)) return
   const subscription = request.values.get('subscriptionname')
   const { secretId, account } = key
+  const code = refused?.code ?? 0
   logger.info('audit', { requestId: invocation.awsRequestId, secretId, account, action, resources, subscription, code })
 }
 
-function writeLine({ request, key, code = 0, services, startedAt, usage, invocation, fields = {} }: Found): void {
+function writeLine({ request, key, refused, services, startedAt, usage, invocation, fields = {} }: Found): void {
   const now = services.clock.now()
   const milliseconds = now - startedAt
   const { action } = invocation
-  logger.info('request', {
+  const code = refused?.code ?? 0
+  const unsigned = whyUnsigned(refused, request)
+  logger[unsigned ? 'warn' : 'info']('request', {
     requestId: invocation.awsRequestId,
     action: action ?? brief(request?.action),
     account: key?.account,
     queue: brief(request?.values.get('queuename')),
     topic: brief(request?.values.get('topicname')),
     code,
+    ...unsigned,
     milliseconds,
     ...usage,
     ...measured(
@@ -161,7 +166,7 @@ const envelope: Chain = {
         requestId: context.invocation.awsRequestId,
         action: context.request?.action,
       })
-    context.code = refused.code
+    context.refused = refused
     const layered = context.services.settings.layeredErrors
     const { protocol, request, invocation } = context
     state.response = protocol.refusal(request, invocation.awsRequestId, refused, { layered })

@@ -20,7 +20,7 @@ import { handler as api } from './api.ts'
 import { localWorker } from './local-worker.ts'
 import { logger } from './logger.ts'
 import { createServices, keysIn, systemClock } from './services.ts'
-import { readSettings, type Settings } from './settings.ts'
+import { readSettings, unknownSettings, type Settings } from './settings.ts'
 
 /** The same handlers on localhost, over an embedded DynamoDB: this file only puts the parts together. */
 
@@ -49,6 +49,7 @@ async function main(): Promise<void> {
     throw new LocalError('CMQ_SECRET_ID must begin with AKID, or CMQ_ANY_SECRET_ID must be on')
   if (!isSecretId(options.secretId)) throw new LocalError('CMQ_SECRET_ID must have at most 128 characters')
   if (!options.verbose) logger.setLogLevel('WARN')
+  for (const name of unknownSettings(process.env)) console.warn(`${name} is no setting, and is ignored: see README.md`)
 
   const parts: Parts = []
   const end = async () => {

@@ -1,6 +1,6 @@
 import { LONGEST_DELAY } from '../lib/domain/queue.ts'
 import type { Seconds } from '../lib/domain/time.ts'
-import { settingVariables } from '../lib/names.ts'
+import { keyVariables, settingVariables } from '../lib/names.ts'
 import { targets } from '../lib/push/addresses.ts'
 
 /** What a deployment may set. The README lists the same, with the reasons for the defaults. */
@@ -69,6 +69,12 @@ export const readSettings = (environment: Environment, defaults: Partial<Setting
   longestPause: whole(environment, settingVariables.longestPause, 0, 600, 120),
   publicHosts: hosts(environment, settingVariables.publicHosts),
 })
+
+/** Variables that look like settings and are none: they may be mistyped. */
+export function unknownSettings(environment: Environment): readonly string[] {
+  const known = new Set<string>([...Object.values(settingVariables), ...Object.values(keyVariables)])
+  return Object.keys(environment).filter((name) => name.startsWith('CMQ_') && !known.has(name))
+}
 
 function flag(environment: Environment, name: string): boolean {
   const value = environment[name] || 'off'

@@ -6,7 +6,7 @@ import { firstLine, LocalError } from '../local/local-error.ts'
 import { ONLY_ACCOUNT } from '../names.ts'
 import type { KeyStore, StoredKey } from '../store/keys.ts'
 import { account, allowed, duration } from './key-arguments.ts'
-import { clock, withKeys, type KeyPlace } from './key-place.ts'
+import { clock, missingDirectory, withKeys, type KeyPlace } from './key-place.ts'
 import { keysText, keyText, shown, type ShownKey } from './key-text.ts'
 
 /** What `npm run keys` can do: make, list and change the key pairs of a deployment, or of a local data directory. */
@@ -52,10 +52,12 @@ command('create', 'makes a key pair, and shows its secret')
   .action((options: Options) => {
     const owner = account(options.account ?? ONLY_ACCOUNT)
     const allow = allowed(options)
+    const made = missingDirectory(options)
     return withKeys(options, seeded, async (keys) => {
       const pair = { secretId: `AKID${random(32)}`, secretKey: random(32) }
       if (!(await keys.create(pair, owner, allow))) throw new LocalError('the new SecretId is taken: try again')
       await told(keys, pair.secretId, 'CreateKey', options, pair.secretKey)
+      if (made !== undefined) process.stderr.write(`made the data directory ${made}, which no server uses yet\n`)
     })
   })
 
@@ -63,7 +65,7 @@ command('list', 'lists all keys, or those of an account')
   .option('--account <appId>', 'of this account alone')
   .action((options: Options) => {
     const owner = options.account === undefined ? undefined : account(options.account)
-    return withKeys(options, seeded, async (keys) => {
+    return withExistingKeys(options, async (keys) => {
       const found = (await keys.list()).filter((key) => owner === undefined || key.account === owner)
       show(
         found.map((key) => shown(key, clock.now())),
@@ -96,7 +98,7 @@ command('rotate <secretId>', 'gives a key another secret, and shows it')
   })
 
 command('delete <secretId>', 'deletes a key for ever').action((secretId: string, options: Options) =>
-  withKeys(options, seeded, async (keys) => {
+  withExistingKeys(options, async (keys) => {
     const key = await existing(keys, secretId)
     if (!(await keys.remove(key))) throw overtaken(secretId)
     audit('DeleteKey', key)
@@ -111,10 +113,17 @@ function changed(
   change: (keys: KeyStore, key: StoredKey) => Promise<boolean>,
   secretKey?: string,
 ): Promise<void> {
-  return withKeys(options, seeded, async (keys) => {
+  return withExistingKeys(options, async (keys) => {
     if (!(await change(keys, await existing(keys, secretId)))) throw overtaken(secretId)
     await told(keys, secretId, action, options, secretKey)
   })
+}
+
+/** Where there is no data directory there are no keys: its name is likely to be mistyped, and making it would not tell. */
+function withExistingKeys(options: Options, work: (keys: KeyStore) => Promise<void>): Promise<void> {
+  const missing = missingDirectory(options)
+  if (missing !== undefined) throw new LocalError(`there is no data directory ${missing}: npm start makes it`)
+  return withKeys(options, seeded, work)
 }
 
 async function existing(keys: KeyStore, secretId: string): Promise<StoredKey> {

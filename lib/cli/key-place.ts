@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { randomIds } from '../domain/ids.ts'
 import type { Clock } from '../domain/time.ts'
@@ -28,6 +29,8 @@ export const clock: Clock = { now: () => Date.now(), sleep: (milliseconds) => sl
 /** Milliseconds for one attempt at a DynamoDB that may be far away, or on a busy machine. */
 const ATTEMPT_TIMEOUT = 10_000
 
+const DEFAULT_DIRECTORY = '.cmq'
+
 interface Opened {
   readonly endpoint?: string
   readonly registry: string
@@ -55,6 +58,14 @@ export async function withKeys<Result>(
   }
 }
 
+/** The local data directory that the keys are in, when there is none of that name yet. */
+export function missingDirectory({ data, ...elsewhere }: KeyPlace): string | undefined {
+  const { stack, registryTable, secretArn, dynamodb } = elsewhere
+  const isLocal = [stack, registryTable, secretArn, dynamodb].every((place) => place === undefined)
+  const directory = data ?? DEFAULT_DIRECTORY
+  return isLocal && directory !== '' && !existsSync(directory) ? directory : undefined
+}
+
 function open({ stack, registryTable, secretArn, data, dynamodb }: KeyPlace): Promise<Opened> | Opened {
   const isExplicit = registryTable !== undefined || secretArn !== undefined
   const places = [stack !== undefined, isExplicit, data !== undefined, dynamodb !== undefined]
@@ -64,7 +75,7 @@ function open({ stack, registryTable, secretArn, data, dynamodb }: KeyPlace): Pr
   if (isExplicit) return named(registryTable, secretArn)
   if (dynamodb !== undefined) return elsewhere(dynamodb)
   if (data === '') throw new LocalError('--data takes a directory')
-  return inDirectory(data ?? '.cmq')
+  return inDirectory(data ?? DEFAULT_DIRECTORY)
 }
 
 /** By the outputs of a stack: of `CmqService` alone or in an app of one's own, where their names begin and end otherwise. */

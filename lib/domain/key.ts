@@ -1,3 +1,4 @@
+import { actionNames } from './actions.ts'
 import type { Instant } from './time.ts'
 
 /** A key pair: whose it is, what it may do, and what its requests may be signed with. */
@@ -90,6 +91,8 @@ export function faultIn(allow: readonly Permission[]): string | undefined {
       if (list.length === 0 || list.length > patterns) return `1 to ${patterns} ${name} are needed in each permission`
     const action = actions.find((pattern) => !/^[A-Za-z*]+$/.test(pattern) || pattern.length > characters)
     if (action !== undefined) return `${action} is no action: letters and *`
+    const unknown = actions.find((pattern) => !actionNames.some((name) => matches(pattern, name)))
+    if (unknown !== undefined) return `API 2.0 has no action ${unknown}`
     const resource = resources.find((pattern) => !RESOURCE.test(pattern) || pattern.length > characters)
     if (resource !== undefined) return `${resource} is no resource: *, queue/NAME or topic/NAME, with * in the name`
   }

@@ -205,7 +205,7 @@ function listen(server: Server, { host, port }: GatewayOptions): Promise<void> {
 }
 
 function whyNot(error: NodeJS.ErrnoException, host: string, port: number): string {
-  if (error.code === 'EADDRINUSE') return `port ${port} is in use on ${host}`
+  if (error.code === 'EADDRINUSE') return `port ${port} is in use on ${host}: give another one by --port`
   return `cannot listen on ${host}, port ${port}: ${firstLine(error)}`
 }
 

@@ -36,6 +36,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /** Reads the command line and the environment; undefined when only the usage is asked for. */
 export function readOptions(args: readonly string[], environment: Environment): LocalOptions | undefined {
+  refuseTakenByNpm(environment)
   const given = parse(args)
   if (given.help) return undefined
   if (given.data === '') throw new LocalError('--data takes a directory')
@@ -61,20 +62,26 @@ export function readOptions(args: readonly string[], environment: Environment): 
   }
 }
 
+const ownOptions = {
+  host: { type: 'string' },
+  port: { type: 'string' },
+  data: { type: 'string' },
+  memory: { type: 'boolean' },
+  dynamodb: { type: 'string' },
+} as const
+
+const options = { ...ownOptions, verbose: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
+
+/** What stands before `--` npm takes for itself and tells in variables alone: `npm start --memory` would keep everything. */
+function refuseTakenByNpm(environment: Environment) {
+  if (environment['npm_lifecycle_event'] !== 'start') return
+  const taken = Object.keys(ownOptions).find((name) => environment[`npm_config_${name}`] !== undefined)
+  if (taken !== undefined) throw new LocalError(`npm took --${taken} for its own: write npm start -- --${taken}`)
+}
+
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        host: { type: 'string' },
-        port: { type: 'string' },
-        data: { type: 'string' },
-        memory: { type: 'boolean' },
-        dynamodb: { type: 'string' },
-        verbose: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values
+    return parseArgs({ args: [...args], options }).values
   } catch (error) {
     const [reason] = (error as Error).message.split(/\. |\n/)
     throw new LocalError(`${reason}; see npm start -- --help`)

@@ -30,6 +30,8 @@ describe('given permissions', () => {
     [{ allow: '@missing.json' }, '--allow cannot be read: ENOENT'],
     [{ allow: '[]', actions: '*' }, 'give --allow, or --actions and --resources'],
     [{ actions: '' }, 'the permissions cannot be used:  is no action: letters and *'],
+    [{ actions: 'SendMesage' }, 'the permissions cannot be used: API 2.0 has no action SendMesage'],
+    [{ actions: 'SendMessage,CreateCmq*' }, 'the permissions cannot be used: API 2.0 has no action CreateCmq*'],
     [{ resources: 'queues/*' }, 'the permissions cannot be used: queues/* is no resource'],
   ])('when they are %j, then what is wrong is said', (said, fault) => {
     expect(() => allowed(said)).toThrow(fault)

@@ -91,7 +91,10 @@ describe('given a data directory that no server uses', () => {
     expect(secretId).toMatch(/^AKID[A-Za-z0-9]{32}$/)
     expect(secretKey).toMatch(/^[A-Za-z0-9]{32}$/)
     expect(rest).toMatchObject({ account: '1250000001', status: 'enabled', first: false, allow })
-    const audit = JSON.parse(made.errors)
+    const [, directory] = at
+    const [line = '', note] = made.errors.split('\n')
+    expect(note).toBe(`made the data directory ${directory}, which no server uses yet`)
+    const audit = JSON.parse(line)
     expect(audit).toMatchObject({
       message: 'audit',
       by: 'somebody',
@@ -105,11 +108,26 @@ describe('given a data directory that no server uses', () => {
     expect(listed.out).toMatch(
       new RegExp(`^SECRET ID .*\n${secretId}  1250000001  enabled  .*  SendMessage on queue/orders-\\*\n$`),
     )
-    const [, directory] = at
     expect(await readFile(join(directory, 'dynamodb.sqlite'), 'latin1')).not.toContain(secretKey)
     expect((await stat(join(directory, 'sealing-key'))).mode & 0o777).toBe(0o600)
     expect(await done('list', ...at, '--account', '1250000002')).toEqual([])
   })
+})
+
+describe('given no data directory of that name', () => {
+  it.each(['list', 'disable', 'rotate', 'delete'])(
+    'when %s is asked of it, then that is refused, and nothing is made',
+    async (command) => {
+      const directory = newDirectory()
+      const about = command === 'list' ? [] : ['AKIDany']
+      expect(await run(command, ...about, '--data', directory)).toEqual({
+        code: 1,
+        out: '',
+        errors: `there is no data directory ${directory}: npm start makes it\n`,
+      })
+      await expect(stat(directory)).rejects.toThrow('ENOENT')
+    },
+  )
 })
 
 describe('given a data directory and its servers', () => {

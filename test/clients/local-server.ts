@@ -18,7 +18,7 @@ const MILLISECONDS_TO_STOP = 5_000
 
 /** Resolves once the server listens; whatever else it says goes where this process's errors go. */
 export async function startLocalServer(): Promise<LocalServer> {
-  const child = spawn(process.execPath, ['functions/local.ts', '--memory', '--port', '0'], {
+  const child = spawn(process.execPath, ['functions/start.ts', '--memory', '--port', '0'], {
     cwd: new URL('../..', import.meta.url),
     env: withoutSettings(process.env),
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -42,7 +42,7 @@ export async function startLocalServer(): Promise<LocalServer> {
   }
   clearTimeout(late)
   await gone
-  throw new Error('functions/local.ts ended before it listened')
+  throw new Error('functions/start.ts ended before it listened')
 }
 
 /** The tests want the service as it is by default, whatever is set where they run. */

@@ -148,7 +148,9 @@ describe.each(habits)('given a client of cmq by %s', (_, habits) => {
       [{ QueueName, MaxMsgSize: 2048, Trace: false, Tags: [], Migrate: 4 }],
     ])
     const Filters = [{ Name: 'QueueName', Values: [QueueName.slice(2)] }]
-    expect(await client.DescribeQueueDetail({ Filters, Limit: 5, Offset: 0 })).toMatchObject({ QueueSet })
+    // Of a queue without messages it is the time at which it is asked.
+    const same = QueueSet?.map((queue) => ({ ...queue, MinMsgTime: expect.any(Number) as number }))
+    expect(await client.DescribeQueueDetail({ Filters, Limit: 5, Offset: 0 })).toMatchObject({ QueueSet: same })
     const dead = newName('dead')
     const policy = { DeadLetterQueueName: dead, Policy: 1, MaxTimeToLive: 300 }
     await client.request('CreateQueue', { QueueName: dead })

@@ -235,10 +235,25 @@ describe('given the log', () => {
         throw new Error('broken')
       }),
     ],
-    ['the signature', { secretKey: 'wrong' }, 4100, echo().handler],
+    ['the SecretId', { secretId: 'AKIDx' }, 4100, echo().handler],
   ])('when it is refused by %s, then its line has the code', async (_, signing, code, handler) => {
     const lines = await linesOf(services, { Action: 'Echo', queueName: 'orders' }, { handler, ...signing })
     expect(lines).toEqual([['request', expect.objectContaining({ code, action: 'Echo', queue: 'orders' })]])
+  })
+
+  it.each([
+    ['the key is wrong', 'signatureWrong', { secretKey: 'wrong', now: clock.now() }],
+    ['the clock is wrong', 'signatureExpired', { secretKey: key.secretKey, now: 1_000 }],
+  ])('when %s, then only a warning in the log says so', async (_, failure, signing) => {
+    const logged = vi.spyOn(logger, 'warn').mockReturnValue(undefined)
+    const answer = await ask(services, { Action: 'Echo' }, { handler: echo().handler, ...signing })
+    expect(answer).toEqual(refusal(4100, '(10030)authentication failed'))
+    const clientTime = String(Math.floor(signing.now / 1000))
+    const sent = { method: 'POST', host: '127.0.0.1:8080', path: '/v2/index.php' }
+    expect(logged.mock.calls).toEqual([
+      ['request', expect.objectContaining({ code: 4100, failure, ...sent, clientTime })],
+    ])
+    expect(JSON.stringify(logged.mock.calls)).not.toMatch(/local-secret|AKID/)
   })
 
   it('when a request takes time, then its line tells how long', async () => {

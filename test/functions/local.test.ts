@@ -1,4 +1,5 @@
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { createServer as createHttpServer, request as httpRequest } from 'node:http'
@@ -13,8 +14,10 @@ import { createTables } from '../../lib/store/create-tables.ts'
 import { connect } from '../../lib/store/database.ts'
 import {
   endServers,
+  enginesOf,
   launch,
   startServer,
+  withoutSettings,
   type LocalServer,
   type ServerProcess,
   type StartOptions,
@@ -247,11 +250,14 @@ describe.concurrent('given a server with a key pair of its own', () => {
     const halfOwn = { ...own, secretKey: defaultPair.secretKey }
     expect(await ask(called, 'ListQueue')).toMatchObject({ code: 4100 })
     expect(await ask(called, 'ListQueue', {}, { pair: halfOwn })).toMatchObject({ code: 4100 })
-    await stop(server)
+    server.kill('SIGTERM')
+    expect(await server.ended).toMatchObject(endedWell)
     expect(server.output[3]).toBe(`CMQ listening on ${server.url}`)
     // The three calls are logged, so that it is known that the log does not show the pair either.
-    expect(server.output.filter((line) => line.includes('"message":"request"'))).toHaveLength(3)
-    const shown = server.output.join('\n')
+    const lines = [...server.output, ...server.errors().split('\n')]
+    expect(lines.filter((line) => line.includes('"message":"request"'))).toHaveLength(3)
+    expect(server.errors()).toMatch(/^.*"failure":"signatureWrong".*\n$/)
+    const shown = lines.join('\n')
     for (const secret of Object.values({ ...own, ...defaultPair })) expect(shown).not.toContain(secret)
   })
 })
@@ -290,6 +296,46 @@ describe.concurrent('given a server with a waiting consumer', () => {
       await until(async () => !(await isAnswering(server)))
       server.kill('SIGINT')
     })
+  })
+})
+
+describe.concurrent('given a server that npm has started', () => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
+    'when %s goes to npm alone, then server and engine end all the same, and the directory is free',
+    async (signal) => {
+      const directory = newDirectory()
+      const npm = await startServer(['--port', '0', '--data', directory], { byNpm: true })
+      const server = npm.engine
+      const [engine = 0] = enginesOf(server)
+      expect([server, engine].map(identify)).not.toContain(undefined)
+      npm.kill(signal)
+      await until(() => Promise.resolve(identify(server) === undefined))
+      expect(identify(engine)).toBeUndefined()
+      expect(await readdir(directory)).not.toContain('owner.json')
+    },
+  )
+})
+
+describe('given the script of the README for tests', () => {
+  it.each([0, 3])('when the tests end with %i, then so does the script, and nobody listens any more', async (code) => {
+    const readme = await readFile(join(import.meta.dirname, '../../README.md'), 'utf8')
+    const [, script = ''] = /```sh\n(log=[^`]*your-tests)\n```/.exec(readme) ?? []
+    const tests = script.replace('your-tests', 'sh -c "$0"')
+    const program = `echo $ENDPOINT; exit ${code}`
+    const cwd = join(import.meta.dirname, '../..')
+    const { stdout, ...ended } = spawnSync('bash', ['-c', tests, program], {
+      cwd,
+      env: { ...withoutSettings(process.env), TMPDIR: parent },
+      encoding: 'utf8',
+    })
+    expect(ended).toMatchObject({ status: code, stderr: '' })
+    expect(stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\n$/)
+    await until(() =>
+      fetch(stdout.trim()).then(
+        () => false,
+        () => true,
+      ),
+    )
   })
 })
 
@@ -549,7 +595,7 @@ describe.concurrent('given a server that cannot start', () => {
     [
       'its port is in use',
       (directory) => ['--data', directory, '--port', `${port}`],
-      () => `port ${port} is in use on 127.0.0.1`,
+      () => `port ${port} is in use on 127.0.0.1: give another one by --port`,
     ],
     [
       'its data directory is a file',

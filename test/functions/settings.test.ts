@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readSettings } from '../../functions/settings.ts'
+import { readSettings, unknownSettings } from '../../functions/settings.ts'
 
 describe('given an environment', () => {
   it.each([
@@ -104,6 +104,14 @@ describe.each([
       )
     },
   )
+})
+
+describe('given variables that may be mistyped', () => {
+  it('when they begin like settings and are none, then they are named', () => {
+    const pair = { CMQ_SECRET_ID: 'AKIDx', CMQ_SECRET_KEY: 'x' }
+    const given = { ...pair, CMQ_MAX_RATE: '5', CMQ_MAX_RATES: '5', CMQ_TIME_WINDOW: '5', PATH: '/bin' }
+    expect(unknownSettings(given)).toEqual(['CMQ_MAX_RATES', 'CMQ_TIME_WINDOW'])
+  })
 })
 
 describe('given CMQ_PUBLIC_HOSTS', () => {

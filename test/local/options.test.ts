@@ -42,6 +42,19 @@ describe('given options', () => {
   })
 })
 
+describe('given options that npm has taken', () => {
+  const taken = { npm_config_memory: 'true' }
+
+  it('when it was npm that started, then that is said', () => {
+    const fault = 'npm took --memory for its own: write npm start -- --memory'
+    expect(() => readOptions([], { npm_lifecycle_event: 'start', ...taken })).toThrow(fault)
+  })
+
+  it('when npm has started something else, then they were meant for that', () => {
+    expect(readOptions([], { npm_lifecycle_event: 'test', ...taken })).toMatchObject({ directory: '.cmq' })
+  })
+})
+
 describe('given options that cannot be', () => {
   it.each([
     [['--nope'], "Unknown option '--nope'; see npm start -- --help"],

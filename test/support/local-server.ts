@@ -1,13 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { identify } from '../../lib/local/processes.ts'
 
-/** `functions/local.ts` as a process of its own, which can be sent signals and killed. */
+/** `functions/start.ts` as a process of its own, which can be sent signals and killed. */
 export interface ServerProcess {
   readonly pid: number
   /** The lines that it has printed so far. */
@@ -42,22 +39,23 @@ export interface StartOptions {
   readonly ownGroup?: boolean
   /** A command that is given the server's own, and becomes it. */
   readonly prefix?: readonly string[]
+  /** By `npm start`, in the folder of the project: the process is npm, whose child is the server. */
+  readonly byNpm?: boolean
 }
 
-const program = fileURLToPath(new URL('../../functions/local.ts', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const program = `${root}functions/start.ts`
 const MILLISECONDS_TO_LISTEN = 20_000
 const children = new Set<ChildProcess>()
 const engines = new Set<number>()
 
-/** With it a start costs a third: most of it is compiling the same files again. */
-const compileCache = mkdtempSync(join(tmpdir(), 'compiled-'))
-
 /** Starts the server and waits for nothing. */
 export function launch(args: readonly string[], options: StartOptions = {}): ServerProcess {
-  const [command = '', ...rest] = [...(options.prefix ?? []), process.execPath, program, ...args]
+  const own = options.byNpm ? ['npm', 'start', '--silent', '--', ...args] : [process.execPath, program, ...args]
+  const [command = '', ...rest] = [...(options.prefix ?? []), ...own]
   const child = spawn(command, rest, {
-    env: { ...withoutSettings(process.env), NODE_COMPILE_CACHE: compileCache, ...options.env },
-    cwd: options.cwd,
+    env: { ...withoutSettings(process.env), ...options.env },
+    cwd: options.byNpm ? root : options.cwd,
     detached: options.ownGroup ?? false,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -93,7 +91,7 @@ export async function startServer(args: readonly string[], options: StartOptions
   }
 }
 
-/** The engines that a process has started. */
+/** The engines that a process has started; npm's is the server. */
 export function enginesOf(server: number): number[] {
   const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
   const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number))
@@ -110,7 +108,6 @@ export async function endServers(): Promise<void> {
   for (const child of running) child.kill('SIGKILL')
   for (const engine of engines) if (identify(engine)) process.kill(engine, 'SIGKILL')
   await Promise.all(gone)
-  rmSync(compileCache, { recursive: true, force: true })
 }
 
 function ending(child: ChildProcess): Promise<Ending> {
@@ -127,6 +124,6 @@ function ending(child: ChildProcess): Promise<Ending> {
 const tick = () => new Promise<false>((resolve) => setTimeout(resolve, 5, false))
 
 /** The tests want the server as it is by default, whatever is set where they run. */
-function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !/^(CMQ_|POWERTOOLS_)/.test(name)))
 }

@@ -120,10 +120,16 @@ async function writeLines(found: Found): Promise<void> {
   if (!request || !key) return
   const action = nameOf(request)
   if (!isChange(action)) return
-  const subscription = request.values.get('subscriptionname')
   const { secretId, account } = key
-  const code = refused?.code ?? 0
-  logger.info('audit', { requestId: invocation.awsRequestId, secretId, account, action, resources, subscription, code })
+  logger.info('audit', {
+    requestId: invocation.awsRequestId,
+    secretId,
+    account,
+    action: brief(action),
+    resources: resources?.map(brief),
+    subscription: brief(request.values.get('subscriptionname')),
+    code: refused?.code ?? 0,
+  })
 }
 
 function writeLine({ request, key, refused, services, startedAt, usage, invocation, fields = {} }: Found): void {
@@ -152,8 +158,8 @@ function writeLine({ request, key, refused, services, startedAt, usage, invocati
   })
 }
 
-/** No name is longer; whoever sends megabytes for one, signed or not, is not to fill the log with them. */
-const brief = (name: string | undefined): string | undefined => name?.slice(0, 64)
+/** No name is longer, with its kind in front; whoever sends megabytes for one, signed or not, is not to fill the log with them. */
+const brief = (name: string | undefined): string | undefined => name?.slice(0, 72)
 
 /** Answers what was thrown: a CmqError is an answer, anything else is our bug, told in the log and not to the client. */
 const envelope: Chain = {
@@ -164,7 +170,7 @@ const envelope: Chain = {
       logger.error('unexpected failure', {
         error,
         requestId: context.invocation.awsRequestId,
-        action: context.request?.action,
+        action: brief(context.request?.action),
       })
     context.refused = refused
     const layered = context.services.settings.layeredErrors

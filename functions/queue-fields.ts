@@ -3,9 +3,12 @@ import type { Queue } from '../lib/domain/queue.ts'
 import { inSeconds } from '../lib/domain/time.ts'
 import type { Call } from './cmq-handler.ts'
 
-/** What is told of a queue: its settings, and how many messages are in which state (406/5834). */
-export async function queueFields(queue: Queue, { queues, messages, now }: Pick<Call, 'queues' | 'messages' | 'now'>) {
-  const sources = await queues.sources(queue)
+/** What is told of a queue: its settings, whose dead letters it takes, and how many messages are in which state (406/5834). */
+export async function queueFields(
+  queue: Queue,
+  sources: readonly Queue[],
+  { messages, now }: Pick<Call, 'messages' | 'now'>,
+) {
   const { active, inactive, delayed, rewindable, oldestSentAt } = await messages.count(queue)
   return {
     ...queue.attributes,

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { chosen } from '../../lib/domain/choice.ts'
+import { sourcesOf } from '../../lib/domain/dead-letter-policy.ts'
 import { CmqError } from '../../lib/domain/errors.ts'
 import { isNamed } from '../../lib/domain/name.ts'
 import type { Queue } from '../../lib/domain/queue.ts'
@@ -21,16 +22,17 @@ export const handler = cmqHandler({
     const found = name === undefined ? chosen(all, wanted, 'QueueName') : all.filter((queue) => isNamed(queue, name))
     if (name !== undefined && found.length === 0) throw new CmqError('queueNotFound')
     const page = found.slice(offset, offset + limit)
-    return { totalCount: found.length, found: await Promise.all(page.map((queue) => toldOf(queue, call))) }
+    const told = page.map((queue) => toldOf(queue, sourcesOf(queue.name, all), call))
+    return { totalCount: found.length, found: await Promise.all(told) }
   },
 })
 
-async function toldOf(queue: Queue, call: Call) {
+async function toldOf(queue: Queue, sources: readonly Queue[], call: Call) {
   const { attributes, transaction, firstQueryInterval, maxQueryCount } = queue
   const { settings } = call
   return {
     deadLetterSource: [],
-    ...(await queueFields(queue, call)),
+    ...(await queueFields(queue, sources, call)),
     ...detailsOf(queue, settings),
     bps: CMQ_BYTES,
     migrate: NOT_MIGRATED,

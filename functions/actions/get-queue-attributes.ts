@@ -8,6 +8,7 @@ export const handler = cmqHandler({
   params: v.object({ queueName }),
 
   async run({ queueName: name }, call) {
-    return queueFields(await call.queues.get(call.account, name), call)
+    const queue = await call.queues.get(call.account, name)
+    return queueFields(queue, await call.queues.sources(queue), call)
   },
 })

@@ -80,7 +80,7 @@ export const isSecretId = (text: string): boolean => text.length > 0 && text.len
 export const isAccount = (text: string): boolean => /^[1-9]\d{0,14}$/.test(text)
 
 /** What a permission may say: enough for a service of many queues, and little to read with each key. */
-export const permissionLimits = { permissions: 20, patterns: 50, characters: 128 } as const
+const permissionLimits = { permissions: 20, patterns: 50, characters: 128 } as const
 
 /** What is wrong with the permissions that were asked for, in one line; undefined when nothing is. */
 export function faultIn(allow: readonly Permission[]): string | undefined {

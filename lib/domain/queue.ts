@@ -194,7 +194,7 @@ export function longestRetention(queue: Queue, now: Instant): Seconds {
  * What a queue has to remember of its retention when that is shortened: the longest that any message may have, until the
  * last message sent before has ended, be it one of the present retention or one of a retention before that.
  */
-export function retentionBefore(queue: Queue, msgRetentionSeconds: Seconds, now: Instant): FormerRetention | undefined {
+function retentionBefore(queue: Queue, msgRetentionSeconds: Seconds, now: Instant): FormerRetention | undefined {
   const present = queue.attributes.msgRetentionSeconds
   if (msgRetentionSeconds >= present) return undefined
   const until = Math.max(after(now, SETTLES + present), queue.formerRetention?.until ?? 0)

@@ -26,9 +26,6 @@ export function targets(exceptions: readonly string[]): Targets {
   }
 }
 
-/** Whether the text can be an exception. An IPv4-mapped one cannot: it is to be written as IPv4. */
-export const isAddressRange = (text: string): boolean => rangeOf(text) !== undefined
-
 function within(ranges: readonly string[]): (address: Address) => boolean {
   // One list for both families would have ::/0 match every IPv4 address.
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
@@ -40,6 +37,7 @@ function within(ranges: readonly string[]): (address: Address) => boolean {
   return ({ text, family }) => lists[family].check(text, family)
 }
 
+/** An exception; undefined where it can be none, as an IPv4-mapped one cannot: it is to be written as IPv4. */
 function rangeOf(text: string): (Address & { readonly prefix: number }) | undefined {
   const [, base, bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
   const address = addressOf(base ?? '')

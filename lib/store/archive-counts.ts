@@ -111,7 +111,7 @@ function tally(states: readonly ArchivedState[], queue: Queue, now: Instant): Ar
   return { rewound, rewindable, oldest }
 }
 
-/** Estimates what lies from a key on, count by count. */
+/** Estimates what lies from a key on, count by count. What there is no time for, where a queue was rewound very often, is left out. */
 async function estimateRest(
   archives: Archives,
   queue: Queue,
@@ -120,10 +120,10 @@ async function estimateRest(
   looking: Omit<Looking, 'lane' | 'partition'>,
 ) {
   let counts = NONE
-  for (let from = key; ;) {
+  for (let from = key; !looking.isOver(1);) {
     const range = { from, to: LAST_KEY, limit: 1, consistent: false }
     const [first] = (await archives.survey(queue.laneId, shard, range)).states
-    if (!first) return counts
+    if (!first) break
     const { archivedIn, sentAt } = first
     const begin = beginnings(queue, archivedIn, looking.now)
     const guess = async (from: Instant, end: Instant) => {
@@ -139,6 +139,7 @@ async function estimateRest(
     })
     from = archiveKeyAt(archivedIn + 1)
   }
+  return counts
 }
 
 /** What was archived under one count and produced before `end`, as if it were a lane of messages that are all ready. */

@@ -19,6 +19,7 @@ import type { Command } from '@smithy/types'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { Clock } from '../domain/time.ts'
+import { newGate } from './gate.ts'
 import { noteRead, noteWrite } from './meter.ts'
 
 /** An item as DynamoDB has it. */
@@ -60,6 +61,13 @@ export const PATIENCE = 5_000
 /** One attempt may take this long: an answer that takes longer is lost, and a Lambda must not wait 30 s for it. */
 const ATTEMPT_TIMEOUT = 1_000
 
+/**
+ * Calls of one process that are under way at once. A publish may make a thousand: begun together, most of them would wait for
+ * the processor until their time is over, be made again, and have the others wait even longer. A sixth of a core gets
+ * through so many of the largest in time, and so many are enough for a whole one to do nothing but that.
+ */
+const MOST_UNDER_WAY = 32
+
 const THROTTLES = new Set([
   'ProvisionedThroughputExceededException',
   'RequestLimitExceeded',
@@ -83,7 +91,7 @@ export interface ConnectionOptions {
 
 /** The SDK's own retries are off: they would repeat a conditional write and report its success as a failure. */
 export function connect({ endpoint, attemptTimeout = ATTEMPT_TIMEOUT }: ConnectionOptions = {}): DynamoDBClient {
-  const agent = { keepAlive: true, maxSockets: 256 }
+  const agent = { keepAlive: true, maxSockets: MOST_UNDER_WAY }
   const client = new DynamoDBClient({
     maxAttempts: 1,
     cacheMiddleware: true,
@@ -101,6 +109,12 @@ export function connect({ endpoint, attemptTimeout = ATTEMPT_TIMEOUT }: Connecti
   // It copies every item for a logger that nobody has set.
   client.middlewareStack.remove('loggerMiddleware')
   meter(client)
+  const gate = newGate(MOST_UNDER_WAY)
+  client.middlewareStack.add((next) => (args) => gate(() => next(args)), {
+    step: 'initialize',
+    priority: 'low',
+    name: 'gate',
+  })
   return client
 }
 

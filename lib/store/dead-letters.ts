@@ -128,11 +128,13 @@ export function deadLetters(shared: Shared): DeadLetters {
   return {
     async move(grave, dead, front) {
       const found = await find(queues, grave.queue.account, grave.policy.queueName)
-      const isFull = found !== undefined && (await depth.refusal(found, dead.length, 0)) !== undefined
+      const isFull = found !== undefined && (await depth.isFull(found))
       const to = isFull ? undefined : found
       const ends = await Promise.allSettled(dead.map((message) => moveOne(grave, message, to, front)))
       const errors = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []))
       const fates = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []))
+      // What others have moved, they count.
+      if (to) depth.sent(to, fates.filter((fate) => fate === 'moved').length)
       if (errors.length > 0) tell(grave, errors.length, errors[0])
       if (!to) tell(grave, dead.length, isFull ? FULL : GONE)
       return fates

@@ -16,8 +16,10 @@ export interface Depth {
    * the queue seems to be full by a count that is no longer new: then for another.
    */
   refusal(queue: Queue, messages: number, delaySeconds: Seconds): Promise<Failure | undefined>
-  /** Whether the queue takes no more, as far as is known: nothing is asked. */
-  isFull(queue: Queue): boolean
+  /** Whether not one message more is taken. Nothing counts as sent by that: what is put in is told by `sent`. */
+  isFull(queue: Queue): Promise<boolean>
+  /** Counts what was put into the queue after `isFull` was asked. */
+  sent(queue: Queue, messages: number): void
   /** Whether too much of the queue is in flight for anyone to receive more. */
   isCrowded(queue: Queue): Promise<boolean>
 }
@@ -128,7 +130,9 @@ export function depth(stores: DepthStores, limits: DepthLimits): Depth {
       return isDelayed && (await isTooFull(queue, 'delayed', messages)) ? 'tooManyUnacked' : undefined
     },
 
-    isFull: (queue) => isBeyond(levelOf(queue, 'messages', countedOf(queue)), 1),
+    isFull: (queue) => isTooFull(queue, 'messages', 1, 1),
+
+    sent: (queue, messages) => tallies.add(queue.id, 'send', messages),
 
     isCrowded: (queue) => isTooFull(queue, 'inFlight', 1, 1),
   }

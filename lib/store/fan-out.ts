@@ -55,7 +55,7 @@ export interface FanOutStores {
 }
 
 /** The work that the deliveries of a subscription are. */
-export const pushOf = ({ id, topicId, name }: Subscription): Work => ({
+const pushOf = ({ id, topicId, name }: Subscription): Work => ({
   duty: 'push',
   laneId: id,
   within: topicId,
@@ -63,7 +63,7 @@ export const pushOf = ({ id, topicId, name }: Subscription): Work => ({
 })
 
 /** The work that the delayed publications of a topic are. */
-export const releaseOf = ({ id, account, name }: Topic): Work => ({
+const releaseOf = ({ id, account, name }: Topic): Work => ({
   duty: 'release',
   laneId: id,
   within: account,

@@ -35,6 +35,8 @@ export interface Front {
   due(now: Instant, count: number): readonly string[]
   /** How many held messages lie between two keys, both included. */
   heldBetween(from: string, to: string): number
+  /** How many messages are held. */
+  held(): number
   /** Whether as many messages seem to be in flight as one process is ready to remember. */
   isCrowded(now: Instant): boolean
   /** Forgets everything, where much of it may be gone by now; false when it did so a moment ago. */
@@ -178,6 +180,8 @@ export function newFront(crowded = CROWDED): Front {
     },
 
     heldBetween: (from, to) => Math.max(0, rank(order, `${to}\0`) - rank(order, from)),
+
+    held: () => order.length,
 
     isCrowded(now) {
       expire(now)

@@ -207,7 +207,7 @@ export function lane(db: Database, table: string, clock: Clock, report: Report =
             new UpdateItemCommand({
               TableName: table,
               Key: keyIn(partition, LOOK),
-              ConditionExpression: 'attribute_not_exists(pk) OR lookedAt <= :before',
+              ConditionExpression: 'attribute_not_exists(pk) OR lookedAt <= :before OR lookedAt > :now',
               UpdateExpression: 'SET lookedAt = :now, expiresAt = :end',
               ExpressionAttributeValues: attributesOf({
                 ':before': now - every,

@@ -63,7 +63,7 @@ export interface MessageStores {
   readonly bodies: Bodies
   readonly queues: Queues
   /** Asked before dead letters come into a queue: it may be full. */
-  readonly depth: Pick<Depth, 'refusal'>
+  readonly depth: Pick<Depth, 'isFull' | 'sent'>
   readonly clock: Clock
   readonly ids: Ids
   readonly random: () => number

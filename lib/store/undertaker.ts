@@ -6,7 +6,7 @@ import type { Instant } from '../domain/time.ts'
 import { deadLetters, find, type Grave } from './dead-letters.ts'
 import { CROWDED } from './front.ts'
 import type { Page } from './lane.ts'
-import { keyAfter, keyAt, keyOf, LAST_KEY, partitionOf } from './message-item.ts'
+import { keyAfter, keyAt, keyOf, partitionOf } from './message-item.ts'
 import type { Shared } from './messages.ts'
 import { oldestAlive } from './receive.ts'
 import type { Shard } from './shards.ts'
@@ -97,7 +97,7 @@ export function undertaker(shared: Shared): Undertaker {
         if (fates.includes('lost')) pace.lost(now, dead.length > AT_ONCE)
         const rest = dead.filter((message) => !chosen.includes(message)).map(keyOf)
         const left = rest.find((key) => {
-          if (mayPass === 0 || front.heldBetween('', LAST_KEY) >= CROWDED) return true
+          if (mayPass === 0 || front.held() >= CROWDED) return true
           mayPass--
           front.hold(key, now + PASSED_FOR)
           return false

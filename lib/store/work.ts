@@ -1,8 +1,8 @@
-import { DeleteItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { isWithin, type Clock, type Instant } from '../domain/time.ts'
 import { attributesOf, numberIn, required, textIn, ttlOf } from './attributes.ts'
-import { boundedMap } from './bounded-map.ts'
-import { queryAll, readBatch, Refused, settle, Throttled, Uncertain, type Database, type Item } from './database.ts'
+import { readBatch, Refused, settle, Throttled, Uncertain, type Database, type Item } from './database.ts'
+import { pending } from './pending.ts'
 
 /** A lane of deliveries that somebody has to work through: `push` a subscription's, `release` a topic's publications. */
 export interface Work {
@@ -72,15 +72,8 @@ const CALL_PATIENCE = 2_000
 /** What is due so early is in time for nobody who comes back later. */
 const NEVER = -Infinity
 
-const PARTITIONS = 16
-
-/**
- * What is due lives for a day, so a lane has to stay noted for longer; and for longer than that, so that it need not be
- * noted anew all the time.
- */
-const NOTED_AT_LEAST = 1.5 * 86_400_000
-const NOTED_FOR = 2 * 86_400_000
-const NOTED = 20_000
+/** How long TTL leaves a mark that nobody has set. */
+const KEPT = 2 * 86_400_000
 
 /** Who this process is, and how it stands to others. */
 export interface WorkListOptions {
@@ -92,12 +85,10 @@ export interface WorkListOptions {
 
 /** The work that a table knows of. */
 export function workList(db: Database, table: string, clock: Clock, { isAlone, processId }: WorkListOptions): WorkList {
-  const noted = boundedMap<Instant>(NOTED)
+  const notes = pending(db, table, clock)
   const orDead = (who: 'heldBy' | 'calledBy') => (isAlone ? ` OR ${who} <> :me` : '')
   const keyOf = (laneId: string) => attributesOf({ pk: `work#${laneId}`, sk: 'mark' })
-  const keyOfNote = ({ duty, laneId }: Work) =>
-    attributesOf({ pk: `pending#${duty}#${partitionOf(laneId)}`, sk: laneId })
-  const endOfMark = () => ttlOf(clock.now() + NOTED_FOR)
+  const endOfMark = () => ttlOf(clock.now() + KEPT)
 
   /** What a mark tells. Where this process is alone, what another one has written is a dead one's, and tells nothing. */
   function markOf(item: Item | undefined): Mark {
@@ -116,28 +107,6 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone, p
     const items = await readBatch(db, clock, table, keys, consistent)
     const marks = new Map(items.map((item) => [required(textIn(item, 'pk'), 'pk'), item]))
     return ({ laneId }) => markOf(marks.get(`work#${laneId}`))
-  }
-
-  async function noteOne(work: Work, dueAt: Instant): Promise<void> {
-    const { laneId, within, name } = work
-    const last = noted.get(laneId)
-    if (last !== undefined && last >= dueAt + NOTED_AT_LEAST) return
-    const until = dueAt + NOTED_FOR
-    const write = () =>
-      db.write(
-        new UpdateItemCommand({
-          TableName: table,
-          Key: keyOfNote(work),
-          // Somebody may have noted what is due later.
-          ConditionExpression: 'attribute_not_exists(pk) OR expiresAt < :end',
-          UpdateExpression: 'SET #within = :within, #name = :name, expiresAt = :end',
-          // Both are words of DynamoDB's own.
-          ExpressionAttributeNames: { '#within': 'within', '#name': 'name' },
-          ExpressionAttributeValues: attributesOf({ ':within': within, ':name': name, ':end': ttlOf(until) }),
-        }),
-      )
-    await settle(clock, write, () => true)
-    noted.set(laneId, until)
   }
 
   /** Whether nobody else has been called a moment ago. */
@@ -168,13 +137,8 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone, p
   }
 
   return {
-    note: async (works, dueAt) => void (await Promise.all(works.map((work) => noteOne(work, dueAt)))),
-
-    async forget(work) {
-      noted.delete(work.laneId)
-      const remove = () => db.write(new DeleteItemCommand({ TableName: table, Key: keyOfNote(work) }))
-      await settle(clock, remove, () => true)
-    },
+    note: notes.note,
+    forget: notes.forget,
 
     async callFor(works, dueAt) {
       const markOf = await marksOf(works, true)
@@ -254,20 +218,11 @@ export function workList(db: Database, table: string, clock: Clock, { isAlone, p
     },
 
     async left(duty) {
-      const parts = Array.from({ length: PARTITIONS }, (_, part) => listOf(`pending#${duty}#${part}`))
-      const works = (await Promise.all(parts)).flat().map((item): Work => workOf(duty, item))
+      const works = await notes.list(duty)
       const markOf = await marksOf(works, false)
       const now = clock.now()
       return works.filter((work) => !isWatched(markOf(work), NEVER, now))
     },
-  }
-
-  function listOf(pk: string): Promise<readonly Item[]> {
-    return queryAll(db, {
-      TableName: table,
-      KeyConditionExpression: 'pk = :pk',
-      ExpressionAttributeValues: attributesOf({ ':pk': pk }),
-    })
   }
 }
 
@@ -285,17 +240,3 @@ const isWatched = ({ leaseUntil, nextDueAt, isFull }: Mark, dueAt: Instant, now:
 
 /** Whether somebody was called a moment ago, and has not come yet: who comes removes it when it goes. */
 const isCalled = ({ calledAt }: Mark, now: Instant): boolean => isWithin(calledAt, now, CALL_PATIENCE)
-
-const workOf = (duty: Work['duty'], item: Item): Work => ({
-  duty,
-  laneId: required(textIn(item, 'sk'), 'sk'),
-  within: required(textIn(item, 'within'), 'within'),
-  name: required(textIn(item, 'name'), 'name'),
-})
-
-/** The same part for the same lane, always. */
-function partitionOf(laneId: string): number {
-  let sum = 0
-  for (const character of laneId) sum = (sum * 31 + character.charCodeAt(0)) % 65_536
-  return sum % PARTITIONS
-}

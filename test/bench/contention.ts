@@ -98,7 +98,7 @@ async function inMemory(race: Race): Promise<Outcome> {
   const report = () => undefined
   // A queue that cannot be rewound asks nothing of its archive.
   const archives = {} as unknown as Archives
-  const depth = { refusal: () => Promise.resolve(undefined) }
+  const depth = { isFull: () => Promise.resolve(false), sent: () => undefined }
   const process = () => messageStore({ lane, archives, bodies, queues, depth, clock: time, ids, random, report })
 
   // As if batches had been sent one after the other, 6 ms each.

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { metered, noUsage } from '../../lib/store/meter.ts'
 import { START } from '../support/clock.ts'
 import { api3Asker, ofCmq, ofTdmq, refused, response } from './support/api3.ts'
 import { accountForEachTest, aQueueId } from './support/cmq.ts'
@@ -267,6 +268,13 @@ describe('given a queue and its dead-letter queue', () => {
       DeadLetterPolicy: null,
       DeadLetterSource: [{ QueueId, QueueName }],
     })
+  })
+
+  it('when both are described, then the records of the account are read once', async () => {
+    const usage = noUsage()
+    await metered(usage, () => ask('DescribeQueueDetail'))
+    // And each lane is counted.
+    expect(usage.calls).toBe(3)
   })
 
   it('when the sources of the other are asked for, then it is one, by name or by page', async () => {

@@ -161,6 +161,19 @@ describe('given the mark of a queue', () => {
     expect(await marks()).toEqual([queueName])
   })
 
+  it('when it is missing, as beside a record from a backup, then the same policy set anew makes it', async () => {
+    const { world, ask, clock, send, beat, inDead, marks } = await given()
+    const { aging } = world.admin.services
+    const [mark] = await aging.list()
+    if (mark) await aging.forget(mark)
+    await send('hello')
+    await ask('SetQueueAttributes', { queueName, ...policy })
+    expect(await marks()).toEqual([queueName])
+    await clock.advance(300_000)
+    await beat()
+    expect(await inDead()).toEqual(['hello'])
+  })
+
   it('when a queue is not bound by age, then there is none', async () => {
     const { ask, marks } = await given()
     await ask('CreateQueue', { queueName: 'other', ...policy, policy: 0, maxReceiveCount: 3 })

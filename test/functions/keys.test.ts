@@ -342,6 +342,18 @@ describe('given the log', () => {
     logged.mockRestore()
   })
 
+  it('when names are megabytes long, then no line is', async () => {
+    const key = await keyFor('1250000001')
+    const logged = vi.spyOn(logger, 'info')
+    const long = 'x'.repeat(1_000_000)
+    await key.ask('DeleteQueue', { queueName: long })
+    await key.ask('Unsubscribe', { topicName: long, subscriptionName: long })
+    await key.ask(`Delete${long}`)
+    expect(auditLines(logged)).toHaveLength(3)
+    for (const line of logged.mock.calls) expect(JSON.stringify(line).length).toBeLessThan(1_000)
+    logged.mockRestore()
+  })
+
   it('when a key tries what it may not do, then the line says that', async () => {
     const key = await keyFor('1250000001', [{ actions: ['SendMessage'], resources: ['*'] }])
     const logged = vi.spyOn(logger, 'info')

@@ -38,10 +38,21 @@ async function given() {
     })
     for (let at = 0; at < count; at += 25) await writeBatch(db.write, table, items.slice(at, at + 25))
   }
-  const counter = (most?: number) =>
+  const stored = archives(db, table, clock, ids)
+  /** Each reading takes so many milliseconds. */
+  const counter = (most?: number, slowness = 0) =>
     withArchive(
       () => Promise.resolve({ active: 5, inactive: 6, delayed: 7, oldestSentAt: clock.now() - 2_000_000 }),
-      { archives: archives(db, table, clock, ids), clock },
+      {
+        archives: {
+          ...stored,
+          async survey(...asked) {
+            clock.set(clock.now() + slowness)
+            return stored.survey(...asked)
+          },
+        },
+        clock,
+      },
       most,
     )
   return { clock, queue, put, counter }
@@ -82,5 +93,13 @@ describe('given a very deep archive', () => {
     expect(Math.abs(rewindable - 750 - 2_250)).toBeLessThan(0.03 * 3_000)
     await put(1, 25)
     expect(await count(queue)).toMatchObject({ active, rewindable })
+  })
+
+  it('when it was rewound very often, then its counts are no longer looked at when the time is over', async () => {
+    const { clock, queue, put, counter } = await given()
+    for (let archivedIn = 1; archivedIn < 100; archivedIn++) await put(archivedIn, 3)
+    const begun = clock.now()
+    expect(await counter(25, 10)(queue)).toMatchObject({ inactive: 6, delayed: 7 })
+    expect(clock.now() - begun).toBeLessThan(2_000)
   })
 })

@@ -1,7 +1,7 @@
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { mockClient } from 'aws-sdk-client-mock'
 import { describe, expect, it } from 'vitest'
-import { database, PATIENCE, Refused, settle, Throttled, Uncertain } from '../../lib/store/database.ts'
+import { connect, database, PATIENCE, Refused, settle, Throttled, Uncertain } from '../../lib/store/database.ts'
 import { manualClock, whilePassing } from '../support/clock.ts'
 
 const failure = (name: string, httpStatusCode?: number) =>
@@ -67,6 +67,21 @@ it('given a call that DynamoDB refuses for good, when it is made, then it fails 
   const { db, calls } = given(failure('ValidationException', 400))
   await expect(db.write(put)).rejects.toMatchObject({ name: 'ValidationException' })
   expect(calls()).toBe(1)
+})
+
+it('given a thousand calls at once, when they are made, then few of them are under way at a time', async () => {
+  const client = connect({ endpoint: 'http://127.0.0.1:1' })
+  let [underWay, most] = [0, 0]
+  const answer = async () => {
+    most = Math.max(most, ++underWay)
+    await new Promise((resolve) => setImmediate(resolve))
+    underWay--
+    return { output: { $metadata: {} }, response: {} }
+  }
+  client.middlewareStack.add(() => answer, { step: 'build' })
+  const db = database(client, manualClock())
+  await Promise.all(Array.from({ length: 1_000 }, () => db.read(get)))
+  expect(most).toBe(32)
 })
 
 describe('given a conditional write', () => {

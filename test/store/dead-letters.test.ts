@@ -1,6 +1,7 @@
 import { ScanCommand, TransactionCanceledException } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Services } from '../../functions/services.ts'
+import { ONLY_ACCOUNT } from '../../lib/names.ts'
 import { connect, database } from '../../lib/store/database.ts'
 import { INLINE_BYTES } from '../../lib/store/message-item.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
@@ -117,13 +118,15 @@ describe.each(engineKinds())('given a message that was received too often, over 
 
   it('when two processes look for it at once, then it is moved once', async () => {
     const setting = await given(byReceives, {}, engine.endpoint)
-    const { ask, clock, another } = setting
-    const other = asker(await another())
+    const { ask, clock, services, another } = setting
+    const other = await another()
     await send(ask)
     await receiveInVain(setting, 2)
-    const looks = await whilePassing(clock, Promise.all([receive(ask), receive(other)]))
+    const looks = await whilePassing(clock, Promise.all([receive(ask), receive(asker(other))]))
     expect(looks).toMatchObject([noMessage, noMessage])
     expect(await receiveAll(ask, 'dead')).toHaveLength(1)
+    const { id } = await services.queues.get(ONLY_ACCOUNT, 'dead')
+    expect([services, other].map(({ tallies }) => tallies.total(id, 'send').own).toSorted()).toEqual([0, 1])
   })
 })
 

@@ -137,12 +137,28 @@ it('given any holds and forgets, when time passes, then exactly what is held and
   )
 })
 
-it('given many shards, when one more is read than a process remembers, then the one read longest ago is forgotten', () => {
-  const shards = newShards()
-  const first = shards.of('0')
-  for (let shard = 1; shard < 2_000; shard++) shards.of(String(shard))
-  expect(shards.of('0')).toBe(first)
-  shards.of('2000')
-  expect(shards.known('1')).toBeUndefined()
-  expect(shards.known('0')).toBe(first)
+describe('given many shards', () => {
+  it('when one more is read than a process remembers, then the one read longest ago is forgotten', () => {
+    const shards = newShards()
+    const first = shards.of('0')
+    for (let shard = 1; shard < 2_000; shard++) shards.of(String(shard))
+    expect(shards.of('0')).toBe(first)
+    shards.of('2000')
+    expect(shards.known('1')).toBeUndefined()
+    expect(shards.known('0')).toBe(first)
+  })
+
+  it('when much is in flight in all of them, then no more leases are remembered than there is memory for', () => {
+    const shards = newShards({ leases: 100 })
+    for (const partition of ['a', 'b', 'c'])
+      for (let lease = 0; lease < 40; lease++) shards.of(partition).front.hold(key(START + lease), START + 60_000)
+    shards.of('c')
+    expect(['a', 'b', 'c'].map((partition) => shards.known(partition)?.front.held())).toEqual([undefined, 40, 40])
+  })
+
+  it('when one alone holds more than all may, then it is remembered while it is used', () => {
+    const shards = newShards({ leases: 100 })
+    for (let lease = 0; lease < 150; lease++) shards.of('a').front.hold(key(START + lease), START + 60_000)
+    expect(shards.of('a').front.held()).toBe(150)
+  })
 })

@@ -136,6 +136,16 @@ describe.each(engineKinds())('given a lane on %s', (kind) => {
     expect((await theLane.page(partition, everything)).messages).toEqual([])
   })
 
+  it('when the clock of whoever won the last full look was ahead, then others need not wait until then', async () => {
+    const partition = newPartition()
+    const right = clock.now()
+    clock.set(right + 3_600_000)
+    expect(await theLane.winLook(partition, 60_000)).toBe(true)
+    clock.set(right)
+    expect(await theLane.winLook(partition, 60_000)).toBe(true)
+    expect(await theLane.winLook(partition, 60_000)).toBe(false)
+  })
+
   it('when the largest inline body goes through its life, then each step costs one write unit', async () => {
     const partition = `lane-${'x'.repeat(16)}#63`
     const usage = noUsage()

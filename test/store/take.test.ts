@@ -34,7 +34,7 @@ async function given(crowded = 50_000) {
     return made
   }
   const process = (visibilityTimeout = 30) => {
-    const shard = newShards(crowded).of(partition)
+    const shard = newShards({ crowded }).of(partition)
     const take = taker({ lane: theLane, clock, ids, random: Math.random, report: () => undefined })
     const base: Take = {
       partition,

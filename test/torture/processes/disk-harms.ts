@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Random } from '../../support/random.ts'
+import type { Disk } from './disk.ts'
+import { endAs, engineKilled, serverEnded, serverKilled, type End, type Harm, type Harms } from './harms.ts'
+import type { Stage } from './stage.ts'
+
+/** Fills the disk of the server, in some of them ends what runs on it, and makes room again. */
+export const diskHarms = (disk: Disk): Harms => {
+  const ending = (end: End): Harm => (stage, random) => whileFull(stage, disk, () => restart(stage, disk, end, random))
+  return {
+    'disk full': (stage, random) => whileFull(stage, disk, () => bear(random)),
+    'disk full, server killed': ending(serverKilled),
+    'disk full, engine killed': ending(engineKilled),
+    'disk full, server ended': ending(serverEnded),
+  }
+}
+
+/** Has the disk full for as long as that takes. A server that has ended and could not start meanwhile starts afterwards. */
+async function whileFull(stage: Stage, disk: Disk, action: () => Promise<boolean>): Promise<void> {
+  disk.fill(0)
+  const from = Date.now()
+  const runs = await action()
+  stage.ledger.fullDisks.push({ from, until: Date.now() })
+  disk.empty()
+  if (!runs) await stage.start()
+}
+
+/** For longer than the service tries to store what it is sent, so that some is refused. */
+async function bear(random: Random): Promise<boolean> {
+  await sleep(6_000 + random.below(3_000))
+  return true
+}
+
+/** Ends a server that may have tried for a while, and tries to start another. Returns whether one runs. */
+async function restart(stage: Stage, disk: Disk, end: End, random: Random): Promise<boolean> {
+  await sleep(random.below(7_000))
+  await endAs(stage, end)
+  // What has become free is taken, but for some pages at most: with them, a start comes further.
+  disk.fill(random.below(10) * PAGE)
+  const refusal = await stage.start().then(
+    () => undefined,
+    (error: Error) => error.message,
+  )
+  stage.ledger.startsWhileFull.push(refusal)
+  if (refusal !== undefined) return false
+  await sleep(random.below(7_000))
+  return true
+}
+
+const PAGE = 4_096

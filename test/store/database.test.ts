@@ -1,7 +1,7 @@
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { mockClient } from 'aws-sdk-client-mock'
 import { describe, expect, it } from 'vitest'
-import { database, PATIENCE, Refused, settle, Throttled, Uncertain } from '../../lib/store/database.ts'
+import { connect, database, PATIENCE, Refused, settle, Throttled, Uncertain } from '../../lib/store/database.ts'
 import { manualClock, whilePassing } from '../support/clock.ts'
 
 const failure = (name: string, httpStatusCode?: number) =>
@@ -97,5 +97,15 @@ describe('given a conditional write', () => {
 
   it('when an answer is lost and the repeat succeeds, then it won', async () => {
     expect(await settled(new Uncertain(), undefined)).toEqual({ won: true })
+  })
+})
+
+describe('given a connection that tells of what fails', () => {
+  it('when nothing answers, then each attempt is told of, and fails as it would', async () => {
+    const told: unknown[] = []
+    const client = connect({ endpoint: 'http://127.0.0.1:1', onFailure: (error) => told.push(error) })
+    await expect(database(client, manualClock()).attempt(put)).rejects.toBeInstanceOf(Uncertain)
+    expect(told).toMatchObject([{ code: 'ECONNREFUSED' }])
+    client.destroy()
   })
 })

@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '../../support/random.ts'
-import type { Disk } from './disk.ts'
+import type { Disk } from '../../support/small-disk.ts'
 import { endAs, engineKilled, serverEnded, serverKilled, type End, type Harm, type Harms } from './harms.ts'
 import type { Stage } from './stage.ts'
 
 /** Fills the disk of the server, in some of them ends what runs on it, and makes room again. */
 export const diskHarms = (disk: Disk): Harms => {
-  const ending = (end: End): Harm => (stage, random) => whileFull(stage, disk, () => restart(stage, disk, end, random))
+  const ending =
+    (end: End): Harm =>
+    (stage, random) =>
+      whileFull(stage, disk, () => restart(stage, disk, end, random))
   return {
     'disk full': (stage, random) => whileFull(stage, disk, () => bear(random)),
     'disk full, server killed': ending(serverKilled),

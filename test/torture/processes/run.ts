@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { randomOf } from '../../support/random.ts'
+import { mountDisk } from '../../support/small-disk.ts'
 import { drain, makeQueue, work } from './clients.ts'
-import { mountDisk } from './disk.ts'
 import { diskHarms } from './disk-harms.ts'
 import { processHarms, turnsOf, type Harms } from './harms.ts'
 import type { Outcome } from './report.ts'
 import { newStage, type Stage } from './stage.ts'
+
+/** Room for all bodies of a minute, which stay there after their messages. */
+const DISK_MEGABYTES = 256
 
 /** Has clients work while processes are killed, stopped and cut off, for so long; then drains the queue. */
 export async function tortureProcesses(seed: number, seconds: number): Promise<Outcome> {
@@ -14,7 +17,7 @@ export async function tortureProcesses(seed: number, seconds: number): Promise<O
 
 /** The same while the disk is full now and then; undefined where this machine gives no small disk. */
 export async function tortureDisk(seed: number, seconds: number): Promise<Outcome | undefined> {
-  const disk = await mountDisk()
+  const disk = await mountDisk(DISK_MEGABYTES)
   if (!disk) return undefined
   try {
     return await torture(await newStage(disk), diskHarms(disk), seed, seconds)

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { endServers, startServer, type Ending, type LocalServer } from '../../support/local-server.ts'
-import type { Disk } from './disk.ts'
+import type { Disk } from '../../support/small-disk.ts'
 import { newLedger, type Ledger } from './ledger.ts'
 import { openProxy, type Proxy } from './proxy.ts'
 

@@ -6,7 +6,9 @@ import { join } from 'node:path'
 
 /** A disk in memory, so small that it can be filled. */
 export interface Disk {
+  /** Where it is, for those who are run on it, and for us. */
   readonly directory: string
+  readonly path: string
   /** A command that runs another one where the disk is there. */
   readonly prefix: readonly string[]
   /** Leaves so many bytes free, whatever was free before. */
@@ -16,15 +18,13 @@ export interface Disk {
   close(): Promise<void>
 }
 
-const MEGABYTES = 256
-
 /**
  * Mounts a disk where only a process of ours sees it, and those that are sent there: it outlives the servers that it is
  * for. Undefined where this machine lets nobody do so.
  */
-export async function mountDisk(): Promise<Disk | undefined> {
-  const directory = mkdtempSync(join(tmpdir(), 'torture-disk-'))
-  const mount = `mount -t tmpfs -o size=${MEGABYTES}m none '${directory}' && echo mounted && exec cat`
+export async function mountDisk(megabytes: number): Promise<Disk | undefined> {
+  const directory = mkdtempSync(join(tmpdir(), 'disk-'))
+  const mount = `mount -t tmpfs -o size=${megabytes}m none '${directory}' && echo mounted && exec cat`
   // It ends with its input, and so with this process, however that ends.
   const keeper = spawn('unshare', ['--map-root-user', '--mount', 'sh', '-c', mount], {
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -34,12 +34,14 @@ export async function mountDisk(): Promise<Disk | undefined> {
     return undefined
   }
   const pid = String(keeper.pid)
-  const ballast = join('/proc', pid, 'root', directory, 'ballast')
+  const path = join('/proc', pid, 'root', directory)
+  const ballast = join(path, 'ballast')
   return {
     directory,
+    path,
     prefix: ['nsenter', '--preserve-credentials', '--user', '--mount', '--target', pid, '--'],
     fill: (spare) => fill(ballast, spare),
-    empty: () => rmSync(ballast),
+    empty: () => rmSync(ballast, { force: true }),
 
     async close() {
       const gone = once(keeper, 'exit')

@@ -125,7 +125,7 @@ async function openStore(options: LocalOptions, parts: Parts) {
   return { client, isAlone: true, origin }
 }
 
-/** Makes the tables that are missing, or says in one line why it cannot: somebody else's DynamoDB may be anything, a disk full. */
+/** Makes the tables that are missing, or says in one line why not: a DynamoDB may be anything, and a disk full. */
 async function makeTables(endpoint: string, attemptTimeout: number, failure: string): Promise<void> {
   const client = connect({ endpoint, attemptTimeout })
   try {

@@ -23,7 +23,7 @@ const usage = `npm run torture -- [options]: tries to make the service lose, rep
   --aim PLACES    with --replay: the places it aimed at, as they were printed
   --workers N     threads (one for each core)
   --no-corpus     without what has failed once
-  --processes     real processes and sockets instead, killed, stopped and cut off, for so long
+  --processes     real processes and sockets instead, killed, stopped and cut off, for so long; then a full disk
   --load          a real server with 2,000 connections and 500 long polls at once
   --signatures    how long a wrong signature takes, by where it differs
   --keep NAME     adds what fails, made short, to what has failed once`

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { randomOf, type Random } from '../../support/random.ts'
 import type { Answer } from '../../support/service.ts'
 import { newClient, type Client } from './client.ts'
-import { bodyOf, readBody, type Call, type Ledger, type Receipt } from './ledger.ts'
+import { bodyOf, NO_MESSAGE, readBody, type Call, type Ledger, type Receipt } from './ledger.ts'
 import type { Stage } from './stage.ts'
 
 /** The queue that all of them use. What was received by one who was killed comes again soon. */
@@ -19,8 +19,6 @@ const CONSUMERS = 4
 /** How long a client rests at most before it asks again, in milliseconds. */
 const PRODUCER_RESTS = 200
 const CONSUMER_RESTS = 800
-
-const NO_MESSAGE = 7_000
 
 /** How long a drain may take, in milliseconds: a service that has not recovered by then has not recovered. */
 const DRAIN_TAKES = 60_000

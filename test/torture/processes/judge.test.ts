@@ -105,6 +105,14 @@ describe('given requests that failed, or had no answer', () => {
     expect(faultsIn({ calls: [call(0, 10, 7000, 'BatchReceiveMessage')] })).toEqual({})
   })
 
+  it('when a deletion had no answer, or a request took too long, then that is a fault, also where it was late', () => {
+    const unanswered = call(31, 30_000, 'none', 'BatchDeleteMessage')
+    const receipts = [receipt('a', 20, 30, { deletion: unanswered })]
+    const faults = faultsIn({ attempts: [attempt('a')], receipts, calls: [unanswered] })
+    expect(Object.keys(faults)).toEqual(['failed', 'hung'])
+    expect(faultsIn({ calls: [unanswered], harms: [harm(35, 36)] })['hung']).toHaveLength(1)
+  })
+
   it('when the disk was full from their beginning to their end, then they were refused by it', () => {
     const calls = [call(100, 200, 6000), call(100, 200, 'none'), call(90, 200, 6000), call(100, 350, 0)]
     const ledger = { ...newLedger(), calls, fullDisks: [{ from: 95, until: 300 }] }

@@ -1,4 +1,4 @@
-import type { Attempt, Call, Harm, Ledger, Receipt, Span } from './ledger.ts'
+import { NO_MESSAGE, type Attempt, type Call, type Harm, type Ledger, type Receipt, type Span } from './ledger.ts'
 
 /** What it all comes to, in the words of Jepsen's total-queue. */
 export interface Counts {
@@ -10,7 +10,7 @@ export interface Counts {
 }
 
 /** What must not be: each is a list of what it was found at. */
-export interface Faults {
+export type Faults = {
   /** Acknowledged, and never received. */
   readonly lost: readonly string[]
   /** Received, and never sent. */
@@ -25,6 +25,8 @@ export interface Faults {
   readonly unexplained: readonly string[]
   /** Requests that failed, or had no answer, although nothing was done to anything meanwhile. */
   readonly failed: readonly string[]
+  /** Requests that took longer than anything may, whatever was done meanwhile. */
+  readonly hung: readonly string[]
   /** Starts that did not succeed, and did not say in one line why. */
   readonly unclear: readonly string[]
 }
@@ -32,7 +34,8 @@ export interface Faults {
 /** A connection that was cut is found to be so a little later, in milliseconds. */
 const AFTERMATH = 300
 
-const NO_MESSAGE = 7_000
+/** Nothing waits for longer inside, whatever is done to it, in milliseconds. */
+const LONGEST = 20_000
 
 export function countsOf({ attempts, receipts }: Ledger): Counts {
   const received = new Set(receipts.map(({ name }) => name))
@@ -77,6 +80,7 @@ export function faultsOf({ attempts, receipts, calls, harms, startsWhileFull }: 
       ...calls.filter((call) => !isGood(call) && !isHarmed(call, harms)).map(textOf),
       ...receipts.filter((receipt) => !isDeleted(receipt, harms) && !isLate(receipt)).map(({ name }) => name),
     ],
+    hung: calls.filter(({ from, until }) => until - from > LONGEST).map(textOf),
     unclear: startsWhileFull.filter((refusal) => refusal !== undefined).filter((refusal) => !isClear(refusal)),
   }
 }
@@ -98,9 +102,11 @@ const isOverlapping = ([{ call: one }, { call: other }]: Pair, hidden: number): 
 const isHarmed = ({ from, until }: Span, harms: readonly Harm[]): boolean =>
   harms.some((harm) => from <= harm.until + AFTERMATH && until >= harm.from)
 
-/** Deletions are judged with their receipts, whose leases they need. */
+/** What is answered to a deletion is judged with its receipts, whose leases it needs. */
 const isGood = ({ action, code }: Call): boolean =>
-  action === 'BatchDeleteMessage' || code === 0 || (action === 'BatchReceiveMessage' && code === NO_MESSAGE)
+  code === 0 ||
+  (action === 'BatchReceiveMessage' && code === NO_MESSAGE) ||
+  (action === 'BatchDeleteMessage' && code !== undefined)
 
 const isDeleted = ({ call, deletion }: Receipt, harms: readonly Harm[]): boolean =>
   deletion === undefined || deletion.code === 0 || isHarmed({ from: call.from, until: deletion.until }, harms)

@@ -4,6 +4,9 @@ export interface Span {
   readonly until: number
 }
 
+/** The code of an answer that has nothing to give. */
+export const NO_MESSAGE = 7_000
+
 /** One request as its client saw it; without a code where no answer came. */
 export interface Call extends Span {
   readonly action: string

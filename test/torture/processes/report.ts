@@ -18,7 +18,7 @@ export function processReport({ ledger, left }: Outcome): string {
     ...(fullDisks.length > 0 ? [diskLine(ledger)] : []),
     ...Object.entries(countsOf(ledger)).map(([name, count]) => `${name} ${count}`),
     `left ${left}`,
-    ...Object.entries(faultsOf(ledger, HIDDEN)).map(([name, found]) => faultLine(name, found as readonly string[])),
+    ...Object.entries(faultsOf(ledger, HIDDEN)).map(([name, found]) => faultLine(name, found)),
   ].join('\n')
 }
 
@@ -40,7 +40,7 @@ const faultLine = (name: string, found: readonly string[]): string =>
 
 /** Where nothing was done, or a full disk has refused nothing, nothing was shown either. */
 export function isWell({ ledger, left }: Outcome): boolean {
-  const isFaultless = Object.values(faultsOf(ledger, HIDDEN)).every((found: readonly string[]) => found.length === 0)
+  const isFaultless = Object.values(faultsOf(ledger, HIDDEN)).every(({ length }) => length === 0)
   const hasRefused = ledger.fullDisks.length === 0 || refusedWhileFull(ledger) > 0
   const hasShown = ledger.harms.length > 0 && hasRefused
   return isFaultless && hasShown && left === 0

@@ -95,7 +95,7 @@ async function take(client: Client, ledger: Ledger, count: number, wait: number)
   return got.length
 }
 
-/** Whatever is left comes out, once leases that nobody holds any more have ended. Returns how many the queue still has. */
+/** Takes whatever is left, also what nobody holds any more. Returns how many the queue still has. */
 export async function drain({ server, ledger }: Stage): Promise<number> {
   const client = newClient(server.port)
   const giveUpAt = performance.now() + DRAIN_TAKES

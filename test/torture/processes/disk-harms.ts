@@ -4,7 +4,7 @@ import type { Disk } from '../../support/small-disk.ts'
 import { endAs, engineKilled, serverEnded, serverKilled, type End, type Harm, type Harms } from './harms.ts'
 import type { Stage } from './stage.ts'
 
-/** Fills the disk of the server, in some of them ends what runs on it, and makes room again. */
+/** Each fills the disk of the server, and makes room again; most of them end what runs on it in between. */
 export const diskHarms = (disk: Disk): Harms => {
   const ending =
     (end: End): Harm =>
@@ -18,7 +18,7 @@ export const diskHarms = (disk: Disk): Harms => {
   }
 }
 
-/** Has the disk full for as long as that takes. A server that has ended and could not start meanwhile starts afterwards. */
+/** Has the disk full for as long as that takes. If no server runs by then, one is started with room. */
 async function whileFull(stage: Stage, disk: Disk, action: () => Promise<boolean>): Promise<void> {
   disk.fill(0)
   const from = Date.now()
@@ -38,8 +38,8 @@ async function bear(random: Random): Promise<boolean> {
 async function restart(stage: Stage, disk: Disk, end: End, random: Random): Promise<boolean> {
   await sleep(random.below(7_000))
   await endAs(stage, end)
-  // What has become free is taken, but for some pages at most: with them, a start comes further.
-  disk.fill(random.below(10) * PAGE)
+  // What has become free is taken, but for a few pages: without them no start succeeds, and with them one may.
+  disk.fill(random.below(4) * PAGE)
   const refusal = await stage.start().then(
     () => undefined,
     (error: Error) => error.message,

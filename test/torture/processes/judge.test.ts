@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { countsOf, faultsOf, refusedWhileFull, slowestRecovery, type Faults } from './judge.ts'
-import { bodyOf, newLedger, readBody, type Call, type Harm, type Ledger, type Receipt } from './ledger.ts'
+import { bodyOf, newLedger, readBody, type Call, type HarmDone, type Ledger, type Receipt } from './ledger.ts'
 
 /** What clients saw, and what the judge makes of it: each fault is found, and what only looks like one is none. */
 
@@ -22,7 +22,7 @@ const receipt = (name: string, from: number, until: number, seen: Partial<Receip
 const deleted = (from: number, until: number, code?: number) => ({
   deletion: call(from, until, code, 'BatchDeleteMessage'),
 })
-const harm = (from: number, until: number): Harm => ({ name: 'server killed', from, until })
+const harm = (from: number, until: number): HarmDone => ({ name: 'server killed', from, until })
 
 const faultsIn = (seen: Partial<Ledger>): Partial<Faults> => {
   const all = Object.entries(faultsOf({ ...newLedger(), ...seen }, HIDDEN))
@@ -65,7 +65,7 @@ describe('given messages that were sent, received and deleted', () => {
 
 describe('given a message that was received twice', () => {
   const attempts = [attempt('a')]
-  const twice = (first: Receipt, second: Receipt, harms: readonly Harm[] = []) =>
+  const twice = (first: Receipt, second: Receipt, harms: readonly HarmDone[] = []) =>
     faultsIn({ attempts, receipts: [second, first], harms: [...harms] })
 
   it('when the second receive began after the deletion was acknowledged, then it was revived, whatever was done', () => {

@@ -1,4 +1,4 @@
-import { NO_MESSAGE, type Attempt, type Call, type Harm, type Ledger, type Receipt, type Span } from './ledger.ts'
+import { NO_MESSAGE, type Attempt, type Call, type HarmDone, type Ledger, type Receipt, type Span } from './ledger.ts'
 
 /** What it all comes to, in the words of Jepsen's total-queue. */
 export interface Counts {
@@ -99,7 +99,7 @@ const isRevived = ([{ deletion }, { call }]: Pair): boolean => deletion?.code ==
 const isOverlapping = ([{ call: one }, { call: other }]: Pair, hidden: number): boolean =>
   other.until < one.from + hidden && one.until < other.from + hidden
 
-const isHarmed = ({ from, until }: Span, harms: readonly Harm[]): boolean =>
+const isHarmed = ({ from, until }: Span, harms: readonly HarmDone[]): boolean =>
   harms.some((harm) => from <= harm.until + AFTERMATH && until >= harm.from)
 
 /** What is answered to a deletion is judged with its receipts, whose leases it needs. */
@@ -108,7 +108,7 @@ const isGood = ({ action, code }: Call): boolean =>
   (action === 'BatchReceiveMessage' && code === NO_MESSAGE) ||
   (action === 'BatchDeleteMessage' && code !== undefined)
 
-const isDeleted = ({ call, deletion }: Receipt, harms: readonly Harm[]): boolean =>
+const isDeleted = ({ call, deletion }: Receipt, harms: readonly HarmDone[]): boolean =>
   deletion === undefined || deletion.code === 0 || isHarmed({ from: call.from, until: deletion.until }, harms)
 
 const nameOfPair = ([, { name }]: Pair): string => name

@@ -33,7 +33,7 @@ export interface Receipt {
 }
 
 /** Something that was done to what runs, from its beginning until the service could work again. */
-export interface Harm extends Span {
+export interface HarmDone extends Span {
   readonly name: string
 }
 
@@ -42,7 +42,7 @@ export interface Ledger {
   readonly calls: Call[]
   readonly attempts: Attempt[]
   readonly receipts: Receipt[]
-  readonly harms: Harm[]
+  readonly harms: HarmDone[]
   /** From when to when its disk was full, to the last byte at first. */
   readonly fullDisks: Span[]
   /** What starts came to that were tried meanwhile: why there was none, or undefined where the server listened. */

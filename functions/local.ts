@@ -5,6 +5,7 @@ import { isSecretId, lasting } from '../lib/domain/key.ts'
 import { originFrom, type Origin } from '../lib/first-pair.ts'
 import { ownDirectory } from '../lib/local/data-directory.ts'
 import { startEngine } from '../lib/local/engine.ts'
+import { tellOfFullDisk } from '../lib/local/full-disk.ts'
 import { serve } from '../lib/local/gateway.ts'
 import { firstLine, LocalError } from '../lib/local/local-error.ts'
 import { readOptions, usage, type LocalOptions } from '../lib/local/options.ts'
@@ -51,6 +52,7 @@ async function main(): Promise<void> {
   if (!options.verbose) logger.setLogLevel('WARN')
   for (const name of unknownSettings(process.env)) console.warn(`${name} is no setting, and is ignored: see README.md`)
 
+  outliveLog()
   const parts: Parts = []
   const end = async () => {
     for (let part = parts.pop(); part; part = parts.pop()) await part.end()
@@ -83,6 +85,11 @@ async function main(): Promise<void> {
   }
 }
 
+/** A log that cannot be written to, as on a full disk, loses lines, and must not take the server with it. */
+function outliveLog(): void {
+  for (const log of [process.stdout, process.stderr]) log.on('error', () => undefined)
+}
+
 /** What is answered to a body that is not read to its end. */
 const tooLarge = (headers: IncomingHttpHeaders) =>
   protocolOfHeaders(headers).refusal(undefined, randomUUID(), new CmqError('requestTooLarge', 'body'), {
@@ -93,7 +100,7 @@ const tooLarge = (headers: IncomingHttpHeaders) =>
 async function openStore(options: LocalOptions, parts: Parts) {
   const { dynamodb, directory } = options
   if (dynamodb !== undefined) {
-    await reach(dynamodb)
+    await makeTables(dynamodb, FIRST_ANSWER_TIMEOUT, `cannot use the DynamoDB at ${dynamodb}`)
     const client = connect({ endpoint: dynamodb, attemptTimeout: ATTEMPT_TIMEOUT })
     return { client, isAlone: false, origin: originFrom(options) }
   }
@@ -110,20 +117,24 @@ async function openStore(options: LocalOptions, parts: Parts) {
       'DynamoDB Local listens on every interface of this machine: let nobody else reach its port, or use dynoxide',
     )
   void engine.ended.then((reason) => fail(new LocalError(reason)))
-  const client = connect({ endpoint: engine.endpoint, attemptTimeout: ATTEMPT_TIMEOUT })
-  await createTables(client, tableNames)
+  await makeTables(engine.endpoint, ATTEMPT_TIMEOUT, `cannot make the tables in ${owned?.folder ?? 'memory'}`)
+  const client = connect({
+    endpoint: engine.endpoint,
+    attemptTimeout: ATTEMPT_TIMEOUT,
+    ...(owned && { onFailure: tellOfFullDisk(owned.folder, (line) => console.warn(line)) }),
+  })
   return { client, isAlone: true, origin }
 }
 
-/** Makes the tables in a DynamoDB that is not ours: it may be down, slow, or something else. */
-async function reach(endpoint: string): Promise<void> {
-  const client = connect({ endpoint, attemptTimeout: FIRST_ANSWER_TIMEOUT })
+/** Makes the tables that are missing, or says in one line why not: a DynamoDB may be anything, and a disk full. */
+async function makeTables(endpoint: string, attemptTimeout: number, failure: string): Promise<void> {
+  const client = connect({ endpoint, attemptTimeout })
   try {
     await createTables(client, tableNames)
   } catch (error) {
     const isLate = (error as NodeJS.ErrnoException).code === 'ETIMEDOUT'
-    const reason = isLate ? `no answer within ${FIRST_ANSWER_TIMEOUT / 1000} s` : firstLine(error)
-    throw new LocalError(`cannot use the DynamoDB at ${endpoint}: ${reason}`)
+    const reason = isLate ? `no answer within ${attemptTimeout / 1000} s` : firstLine(error)
+    throw new LocalError(`${failure}: ${reason}`, { cause: error })
   } finally {
     client.destroy()
   }

@@ -23,10 +23,13 @@ export const passingSealingKey = (): string => randomBytes(BYTES).toString('base
 /** Written elsewhere and put into place whole, unless somebody else's is there already: then that one counts. */
 async function make(file: string): Promise<string> {
   const own = `${file}.${randomUUID()}`
-  await writeFile(own, passingSealingKey(), { mode: 0o600, flag: 'wx' })
-  await link(own, file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error
-  })
-  await rm(own, { force: true })
+  try {
+    await writeFile(own, passingSealingKey(), { mode: 0o600, flag: 'wx' })
+    await link(own, file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    await rm(own, { force: true })
+  }
   return readFile(file, 'utf8')
 }

@@ -87,10 +87,16 @@ export interface ConnectionOptions {
   readonly endpoint?: string
   /** Milliseconds for one attempt. */
   readonly attemptTimeout?: number
+  /** Told of each attempt that failed, whatever the store makes of it. */
+  readonly onFailure?: (error: unknown) => void
 }
 
 /** The SDK's own retries are off: they would repeat a conditional write and report its success as a failure. */
-export function connect({ endpoint, attemptTimeout = ATTEMPT_TIMEOUT }: ConnectionOptions = {}): DynamoDBClient {
+export function connect({
+  endpoint,
+  attemptTimeout = ATTEMPT_TIMEOUT,
+  onFailure,
+}: ConnectionOptions = {}): DynamoDBClient {
   const agent = { keepAlive: true, maxSockets: MOST_UNDER_WAY }
   const client = new DynamoDBClient({
     maxAttempts: 1,
@@ -115,7 +121,22 @@ export function connect({ endpoint, attemptTimeout = ATTEMPT_TIMEOUT }: Connecti
     priority: 'low',
     name: 'gate',
   })
+  if (onFailure) tell(client, onFailure)
   return client
+}
+
+function tell(client: DynamoDBClient, onFailure: (error: unknown) => void): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args)
+      } catch (error) {
+        onFailure(error)
+        throw error
+      }
+    },
+    { step: 'initialize', name: 'onFailure' },
+  )
 }
 
 /** Asks every call what it consumed, and notes it for the request on whose behalf it was made. */

@@ -114,3 +114,13 @@ describe('given a conditional write', () => {
     expect(await settled(new Uncertain(), undefined)).toEqual({ won: true })
   })
 })
+
+describe('given a connection that tells of what fails', () => {
+  it('when nothing answers, then each attempt is told of, and fails as it would', async () => {
+    const told: unknown[] = []
+    const client = connect({ endpoint: 'http://127.0.0.1:1', onFailure: (error) => told.push(error) })
+    await expect(database(client, manualClock()).attempt(put)).rejects.toBeInstanceOf(Uncertain)
+    expect(told).toMatchObject([{ code: 'ECONNREFUSED' }])
+    client.destroy()
+  })
+})

@@ -7,7 +7,8 @@ import { printSignatureTimes } from './hostile/signature-timing.ts'
 import { aimsFor } from './crash-points.ts'
 import { add, noTotals, reportOf, type SeedResult, type Totals } from './report.ts'
 import { bearsLoad, loadReport, loadServer } from './load/run.ts'
-import { isWell, processReport, tortureDisk, tortureProcesses } from './processes/run.ts'
+import { isWell, processReport } from './processes/report.ts'
+import { tortureDisk, tortureProcesses } from './processes/run.ts'
 import { shrink } from './shrink.ts'
 import { storyOf } from './story.ts'
 import { trySeed } from './try-seed.ts'
@@ -22,7 +23,7 @@ const usage = `npm run torture -- [options]: tries to make the service lose, rep
   --aim PLACES    with --replay: the places it aimed at, as they were printed
   --workers N     threads (one for each core)
   --no-corpus     without what has failed once
-  --processes     real processes and sockets instead, killed, stopped and cut off, for so long
+  --processes     real processes and sockets instead, killed, stopped and cut off, for so long; then a full disk
   --load          a real server with 2,000 connections and 500 long polls at once
   --signatures    how long a wrong signature takes, by where it differs
   --keep NAME     adds what fails, made short, to what has failed once`
@@ -172,7 +173,7 @@ async function load(): Promise<void> {
 
 async function killProcesses(seed: number, seconds: number): Promise<void> {
   console.log(`seed ${seed}, ${seconds} s`)
-  const outcomes = [await tortureProcesses(seed, seconds), await tortureDisk(seed, Math.min(20, seconds / 3))]
+  const outcomes = [await tortureProcesses(seed, seconds), await tortureDisk(seed, Math.min(60, seconds))]
   for (const outcome of outcomes) {
     console.log(outcome ? processReport(outcome) : 'no disk could be filled: this machine lets nobody mount one')
     if (outcome && !isWell(outcome)) process.exitCode = 1

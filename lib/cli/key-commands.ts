@@ -172,7 +172,11 @@ export async function runKeys(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode
     // What the user can mend is one line, and so is what AWS refuses.
-    process.stderr.write(`${firstLine(error)}\n`)
+    process.stderr.write(`${withHint(firstLine(error))}\n`)
     return 1
   }
 }
+
+/** The AWS SDKs say what they miss, but not where they look for it. */
+const withHint = (line: string): string =>
+  /^(Region is missing|Could not load credentials)/.test(line) ? `${line}: set AWS_REGION and AWS_PROFILE` : line

@@ -211,6 +211,16 @@ async function cloudFormation(outputs: Readonly<Record<string, string>>) {
 }
 
 describe('given a deployment', () => {
+  it('when no region is said, then it says how to say one', async () => {
+    for (const name of ['AWS_REGION', 'AWS_PROFILE']) vi.stubEnv(name, undefined)
+    for (const name of ['AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE']) vi.stubEnv(name, join(parent, 'missing'))
+    expect(await run('list', '--stack', 'cmq')).toEqual({
+      code: 1,
+      out: '',
+      errors: 'Region is missing: set AWS_REGION and AWS_PROFILE\n',
+    })
+  })
+
   it('when its stack is named, then its keys are found by its outputs, the first pair among them', async () => {
     const engine = await startEngine()
     const client = connect({ endpoint: engine.endpoint })

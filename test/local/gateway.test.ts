@@ -401,7 +401,9 @@ describe('given a port', () => {
     await once(other, 'listening')
     const { port } = other.address() as AddressInfo
     const starting = serve(echo, { host: '127.0.0.1', port, tooLarge })
-    await expect(starting).rejects.toEqual(new LocalError(`port ${port} is in use on 127.0.0.1: give another one by --port`))
+    await expect(starting).rejects.toEqual(
+      new LocalError(`port ${port} is in use on 127.0.0.1: give another one by --port`),
+    )
     other.close()
   })
 

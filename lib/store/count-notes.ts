@@ -13,12 +13,15 @@ import { placeOf } from './queues.ts'
 export interface CountNotes {
   /** Wins for one of all processes that want to count the queue; again when it has noted its count, or has had time to. */
   mayCount(queue: Queue, now: Instant): Promise<boolean>
-  /** Notes a count, unless there is a later one. */
+  /** Notes a count, unless there is a later one; that of a clock that was far ahead is none. */
   note(queue: Queue, counted: Counted): Promise<void>
 }
 
 /** How long whoever has won may count, in milliseconds. */
 const COUNTING = 5_000
+
+/** No clock that is right is so far ahead of another, in milliseconds. */
+export const FAR_AHEAD = 60_000
 
 /** The notes on the records of a table. */
 export function countNotes(db: Database, table: string): CountNotes {
@@ -48,17 +51,19 @@ export function countNotes(db: Database, table: string): CountNotes {
 
   return {
     mayCount: (queue, now) =>
-      update(queue, '(attribute_not_exists(countingAt) OR countingAt <= :before)', 'SET countingAt = :now', {
-        ':now': now,
-        ':before': now - COUNTING,
-      }),
+      update(
+        queue,
+        '(attribute_not_exists(countingAt) OR countingAt <= :before OR countingAt > :ahead)',
+        'SET countingAt = :now',
+        { ':now': now, ':before': now - COUNTING, ':ahead': now + FAR_AHEAD },
+      ),
 
     async note(queue, { at, ...counted }) {
       await update(
         queue,
-        '(attribute_not_exists(countedAt) OR countedAt < :at)',
+        '(attribute_not_exists(countedAt) OR countedAt < :at OR countedAt > :ahead)',
         'SET countedAt = :at, counted = :counted REMOVE countingAt',
-        { ':at': at, ':counted': JSON.stringify(counted) },
+        { ':at': at, ':ahead': at + FAR_AHEAD, ':counted': JSON.stringify(counted) },
       )
     },
   }

@@ -4,7 +4,7 @@ import type { Queue } from '../domain/queue.ts'
 import { isWithin, type Clock, type Instant, type Seconds } from '../domain/time.ts'
 import type { Beside } from './beside.ts'
 import { boundedMap } from './bounded-map.ts'
-import type { CountNotes } from './count-notes.ts'
+import { FAR_AHEAD, type CountNotes } from './count-notes.ts'
 import type { MessageCounts } from './message-counts.ts'
 import type { Report } from './messages.ts'
 import type { Tallies } from './tallies.ts'
@@ -86,10 +86,16 @@ export function depth(stores: DepthStores, limits: DepthLimits): Depth {
     const counted = countedOf(queue)
     const level = levelOf(queue, respect, counted)
     const isFull = isBeyond(level, open)
-    if (!isCountDue(level, counted ? clock.now() - counted.at : Infinity)) return isFull
+    if (!isCountDue(level, ageOf(counted))) return isFull
     if (!isFull) beside.begin('counting a queue', async () => void (await recount(queue)))
     const again = isFull ? await recount(queue).catch(toldOf) : undefined
     return again ? isBeyond(levelOf(queue, respect, again), more) : isFull
+  }
+
+  /** What was counted at a time that is far from having come tells nothing of when. */
+  function ageOf(counted: Counted | undefined): number {
+    const age = counted ? clock.now() - counted.at : Infinity
+    return age < -FAR_AHEAD ? Infinity : age
   }
 
   /** Counts, unless somebody else does. */

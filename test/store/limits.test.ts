@@ -177,6 +177,21 @@ describe('given a full queue', () => {
     expect(await one?.isFull()).toBe(false)
   })
 
+  it('when the clock of whoever counted was an hour ahead, then it is counted anew all the same', async () => {
+    const { clock, fleet, all } = await given(1, { held: LIMIT + 5 })
+    const [one] = all
+    const right = clock.now()
+    clock.set(right + 3_600_000)
+    for (let sent = 0; sent < 7; sent++) await one?.send(16)
+    clock.set(right)
+    fleet.held = 10
+    await clock.advance(2_000)
+    expect(await one?.send(16)).toBeUndefined()
+    await clock.advance(2_000)
+    expect(await one?.isFull()).toBe(false)
+    expect(fleet.counts).toBe(2)
+  })
+
   it('when a process starts that knows nothing, then it knows by the record, without a count', async () => {
     const { clock, fleet, all, process } = await given(1, { held: LIMIT + 5 })
     for (let sent = 0; sent < 7; sent++) await all[0]?.send(16)

@@ -1,7 +1,7 @@
 import { HttpRequest, type HttpResponse } from '@smithy/core/protocols'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { SignatureV4 } from '@smithy/signature-v4'
-import type { connect } from './store/database.ts'
+import type { connect } from './store/connection.ts'
 
 /** The part of a client's configuration that another request of the same account needs. */
 export type AwsAccess = Pick<ReturnType<typeof connect>['config'], 'credentials' | 'region' | 'sha256'>

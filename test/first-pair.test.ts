@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { originOf } from '../lib/first-pair.ts'
-import { connect } from '../lib/store/database.ts'
+import { connect } from '../lib/store/connection.ts'
 
 const pair = { secretId: 'AKIDfirst', secretKey: 'first-secret' }
 const arn = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:pair'

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { lambdaStart } from '../lib/starts.ts'
-import { connect } from '../lib/store/database.ts'
+import { connect } from '../lib/store/connection.ts'
 import type { Work } from '../lib/store/work.ts'
 
 const work: Work = { duty: 'push', laneId: 'subsc-a', within: 'topic-a', name: 'mail' }

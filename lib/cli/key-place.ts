@@ -11,7 +11,8 @@ import { sealingKeyIn } from '../local/sealing-key.ts'
 import { tableNames } from '../local/table-names.ts'
 import { keyVariables } from '../names.ts'
 import { createTables } from '../store/create-tables.ts'
-import { connect, database } from '../store/database.ts'
+import { connect } from '../store/connection.ts'
+import { database } from '../store/database.ts'
 import { keyStore, type KeyStore, type KeyStoreOptions } from '../store/keys.ts'
 
 /** Where the keys are kept, as the command line says it. */

@@ -7,7 +7,8 @@ import {
   type AttributeValue,
 } from '@aws-sdk/client-dynamodb'
 import { createTables } from '../../lib/store/create-tables.ts'
-import { chunksOf, connect, MOST_AT_ONCE } from '../../lib/store/database.ts'
+import { connect } from '../../lib/store/connection.ts'
+import { chunksOf, MOST_AT_ONCE } from '../../lib/store/database.ts'
 import { BATCH, BODY, type Load, type Loads, type Publish } from './loads.ts'
 
 type Item = Record<string, AttributeValue>

@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { runKeys } from '../../lib/cli/key-commands.ts'
 import { startEngine } from '../../lib/local/engine.ts'
 import { tableNames } from '../../lib/local/table-names.ts'
-import { connect } from '../../lib/store/database.ts'
+import { connect } from '../../lib/store/connection.ts'
 import { createTables } from '../../lib/store/create-tables.ts'
 import { emulatedCloud } from '../cdk/emulated-cloud.ts'
 import { endServers, startServer, type LocalServer } from '../support/local-server.ts'

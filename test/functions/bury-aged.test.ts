@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { buryAged } from '../../functions/bury-aged.ts'
 import { logger } from '../../functions/logger.ts'
 import { handler } from '../../functions/scheduled/release-delayed.ts'
-import { connect } from '../../lib/store/database.ts'
+import { connect } from '../../lib/store/connection.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
 import { testEngine } from '../support/engine.ts'
 import type { Answer } from '../support/service.ts'

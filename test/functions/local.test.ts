@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEngine } from '../../lib/local/engine.ts'
 import { identify, startedWith } from '../../lib/local/processes.ts'
 import { createTables } from '../../lib/store/create-tables.ts'
-import { connect } from '../../lib/store/database.ts'
+import { connect } from '../../lib/store/connection.ts'
 import {
   endServers,
   enginesOf,

@@ -2,7 +2,7 @@ import { DeleteItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { logger } from '../../functions/logger.ts'
 import { handler as push } from '../../functions/push.ts'
-import { connect } from '../../lib/store/database.ts'
+import { connect } from '../../lib/store/connection.ts'
 import { testEngine } from '../support/engine.ts'
 import { newWorld, pushWork, type Push, type Reply, type World, type WorldOptions } from '../support/worker.ts'
 

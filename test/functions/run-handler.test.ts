@@ -6,7 +6,7 @@ import type { Worker } from '../../functions/worker.ts'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
 import type { RunBounds } from '../../lib/push/shift.ts'
 import type { Run, Work } from '../../lib/store/work.ts'
-import { connect } from '../../lib/store/database.ts'
+import { connect } from '../../lib/store/connection.ts'
 import { testEngine } from '../support/engine.ts'
 import { newWorld, pushWork, type World } from '../support/worker.ts'
 

@@ -1,7 +1,7 @@
 import { GetItemCommand, UpdateItemCommand, type AttributeValue } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Subscription } from '../../lib/domain/subscription.ts'
-import { connect } from '../../lib/store/database.ts'
+import { connect } from '../../lib/store/connection.ts'
 import { whilePassing } from '../support/clock.ts'
 import { testEngine } from '../support/engine.ts'
 import { injectFaults, type Fault, type SeenCall } from '../support/faults.ts'

@@ -1,7 +1,8 @@
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { mockClient } from 'aws-sdk-client-mock'
 import { describe, expect, it } from 'vitest'
-import { connect, database, PATIENCE, Refused, settle, Throttled, Uncertain } from '../../lib/store/database.ts'
+import { connect } from '../../lib/store/connection.ts'
+import { database, PATIENCE, Refused, settle, Throttled, Uncertain } from '../../lib/store/database.ts'
 import { manualClock, whilePassing } from '../support/clock.ts'
 
 const failure = (name: string, httpStatusCode?: number) =>

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
-import { connect, database } from '../../lib/store/database.ts'
+import { connect } from '../../lib/store/connection.ts'
+import { database } from '../../lib/store/database.ts'
 import { sweep } from '../../lib/store/sweep.ts'
 import { manualClock, whilePassing } from '../support/clock.ts'
 import { testEngine } from '../support/engine.ts'

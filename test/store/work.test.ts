@@ -1,6 +1,7 @@
 import { GetItemCommand, type AttributeValue } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connect, database } from '../../lib/store/database.ts'
+import { connect } from '../../lib/store/connection.ts'
+import { database } from '../../lib/store/database.ts'
 import { workList, type Work, type WorkLease, type WorkList } from '../../lib/store/work.ts'
 import { during, manualClock, whilePassing, type ManualClock } from '../support/clock.ts'
 import { testEngine } from '../support/engine.ts'

@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connect } from '../../../lib/store/database.ts'
+import { connect } from '../../../lib/store/connection.ts'
 import { engineKinds, testEngine } from '../engine.ts'
 import type { Client } from '../service.ts'
 import { memoryEngine } from './engine.ts'

@@ -1,5 +1,5 @@
 import { createTables } from '../../../lib/store/create-tables.ts'
-import { connect } from '../../../lib/store/database.ts'
+import { connect } from '../../../lib/store/connection.ts'
 import type { Services } from '../../../functions/services.ts'
 import { manualClock, type ManualClock } from '../../support/clock.ts'
 import { memoryEngine, type MemoryEngine } from '../../support/memory-engine/engine.ts'

@@ -32,7 +32,7 @@ function checkRefusal(
   const isExcused =
     call.faults.length > 0 ||
     mayBeDeletedBefore(message, deletion) ||
-    laterThan(message, deletion).length > 0 ||
+    laterThan(message, deletion).some((other) => other.call.from <= call.to) ||
     settings.mayBeGone(message.queue, receipt.call.from)
   const isInTime = call.to + call.skew + apart < endsAt - 1_000
   return isInTime && !isExcused ? [violation('refused', nameOf(message), receipt.call, call)] : []

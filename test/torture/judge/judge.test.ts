@@ -69,6 +69,16 @@ function received(from: number, to: number, by: string, what: Call, dequeueCount
 const deleted = (from: number, to: number, by: string, rest: Partial<Call> = {}) =>
   call(from, to, { kind: 'delete', ...orders, back: [0] }, { given: [by], ...rest })
 
+/** The same in the queue of dead letters. */
+const buried = (what: Call): Call => ({ ...what, op: { ...what.op, queue: 'graveyard' } as Op })
+
+/** The message that a receive got, as it says otherwise. */
+function withMessage(receive: Call, otherwise: Partial<ReceivedMessage>): Call {
+  const messages = (receive.answer?.['msgInfoList'] ?? []) as readonly ReceivedMessage[]
+  const msgInfoList = messages.map((message) => ({ ...message, ...otherwise }))
+  return { ...receive, answer: { code: 0, message: '', requestId: '', msgInfoList } }
+}
+
 const rewound = (from: number, to: number, ago = 600, rest: Partial<Call> = {}) =>
   call(from, to, { kind: 'rewind', ...orders, ago }, rest)
 
@@ -135,6 +145,56 @@ describe('given one message', () => {
     expect(rowsOf({ calls })).toEqual([])
   })
 
+  it('when it comes only to who has never looked before, then it is late', () => {
+    const calls = [created(), send, received(END - 5, END - 4.9, 'a', send), deleted(END - 4, END - 3.9, 'a')]
+    expect(rowsOf({ calls })).toEqual(['late'])
+  })
+
+  it('when it is received after its retention, then it had expired', () => {
+    const calls = [created({ msgRetentionSeconds: 60 }), send, received(100, 100.1, 'a', send)]
+    expect(rowsOf({ calls })).toEqual(['expired'])
+  })
+
+  it('when its newest handle does not delete it while the lease holds, then that was refused', () => {
+    const refused = deleted(3, 3.1, 'a', { outcome: 'refused', code: 4_430 })
+    const again = [received(END - 50, END - 49.9, 'b', send, 2), deleted(END - 49, END - 48.9, 'b')]
+    expect(rowsOf({ calls: [created(), send, receive, refused, ...again] })).toEqual(['refused'])
+  })
+
+  it('when another has the same body without any fault, then nothing explains that', () => {
+    const twin = withMessage(received(4, 4.1, 'b', send), { msgId: 'n' })
+    const calls = [created(), send, receive, deleted(3, 3.1, 'a'), twin, deleted(5, 5.1, 'b')]
+    expect(rowsOf({ calls })).toEqual(['unexplained'])
+  })
+
+  it('when it is counted at the end although it is deleted, then counts do not settle', () => {
+    const answer = { code: 0, message: '', requestId: '', activeMsgNum: 1, inactiveMsgNum: 0, delayMsgNum: 0 }
+    const count = call(END - 2, END - 1.9, { kind: 'count', ...orders }, { answer })
+    expect(rowsOf({ calls: [created(), send, receive, deleted(3, 3.1, 'a'), count] })).toEqual(['unsettled'])
+  })
+
+  describe('and a queue of dead letters', () => {
+    const bury = call(1.2, 1.3, { kind: 'bury', ...orders, settings: { policy: 0, maxReceiveCount: 2 } })
+    const before = [created(), created({}, 'graveyard'), send, bury]
+    const deadLetter = { sourceQueueName: 'orders', policy: 0, dequeueCount: 2 }
+    const dead = buried(withMessage(received(40, 40.1, 'c', send), { deadLetter }))
+    const last = buried(deleted(41, 41.1, 'c'))
+
+    it('when it was received twice and then dies, then all is well', () => {
+      expect(rowsOf({ calls: [...before, receive, received(20, 20.1, 'b', send, 2), dead, last] })).toEqual([])
+    })
+
+    it('when it dies after one receive, then it is misplaced', () => {
+      const early = withMessage(dead, { deadLetter: { ...deadLetter, dequeueCount: 1 } })
+      expect(rowsOf({ calls: [...before, receive, early, last] })).toEqual(['misplaced'])
+    })
+
+    it('when it is received in its own queue after that, then it is misplaced', () => {
+      const back = received(50, 50.1, 'd', send, 2)
+      expect(rowsOf({ calls: [...before, receive, dead, last, back, deleted(51, 51.1, 'd')] })).toEqual(['misplaced'])
+    })
+  })
+
   describe('and an old handle', () => {
     const newer = received(20, 20.1, 'b', send, 2)
 
@@ -175,14 +235,9 @@ describe('given a message that was deleted, and a rewind', () => {
   })
 
   it('when it came back and died, then the next rewind need not bring it', () => {
-    const grave = (from: number, what: Call) => ({
-      ...what,
-      op: { ...what.op, queue: 'graveyard' } as Op,
-      from: at(from),
-    })
     const settings = { policy: 0, maxReceiveCount: 1 }
     const bury = call(19, 19.1, { kind: 'bury', ...orders, settings })
-    const dead = grave(40, received(40, 40.1, 'c', send))
+    const dead = buried(received(40, 40.1, 'c', send))
     const calls = [
       created({}, 'graveyard'),
       ...before,
@@ -190,7 +245,7 @@ describe('given a message that was deleted, and a rewind', () => {
       rewind,
       received(21, 21.1, 'b', send),
       dead,
-      grave(41, deleted(41, 41.1, 'c')),
+      buried(deleted(41, 41.1, 'c')),
     ]
     expect(rowsOf({ calls: [...calls, rewound(60, 60.1)] })).toEqual([])
   })
@@ -241,6 +296,17 @@ describe('given calls that failed', () => {
   })
 })
 
+describe('given keys', () => {
+  it('when a secret that is not good opens the door, then somebody was admitted', () => {
+    expect(rowsOf({ calls: [created(), call(1, 1.1, { kind: 'intrude', ...orders })] })).toEqual(['admitted'])
+  })
+
+  it('when a good one does not, then somebody was shut out', () => {
+    const refused = { outcome: 'refused', code: 4_100 } as const
+    expect(rowsOf({ calls: [created(), sent(1, 1.1, refused)] })).toEqual(['shut out'])
+  })
+})
+
 describe('given a subscription that is replaced by another of its name', () => {
   const subscribed = (from: number, to: number, filter: readonly string[]) =>
     call(from, to, {
@@ -280,5 +346,27 @@ describe('given a subscription that is replaced by another of its name', () => {
     const { call: publish, push } = published(['red'])
     const calls = [topic, subscribed(1, 1.1, ['red']), unsubscribed, subscribed(12, 12.1, ['green']), publish]
     expect(rowsOf({ calls, arrivals: [push] })).toEqual(['unmatched'])
+  })
+
+  describe('given pushes that fail', () => {
+    const { call: publish, push } = published(['red'])
+    const failed: Arrival = { ...push, outcome: '500' }
+    const from = (seconds: number): Arrival => ({ ...push, from: at(seconds), to: at(seconds + 0.1) })
+    const calls = [topic, subscribed(1, 1.1, ['red']), publish]
+
+    it('when one is retried after the wait of its policy, then all is well', () => {
+      expect(rowsOf({ calls, arrivals: [failed, from(115)] })).toEqual([])
+    })
+
+    it.each([102, 140])(
+      'when it is retried at %i s, which is too early or too late, then there is a gap',
+      (seconds) => {
+        expect(rowsOf({ calls, arrivals: [failed, from(seconds)] })).toEqual(['gaps'])
+      },
+    )
+
+    it('when it is not retried, then it is lost', () => {
+      expect(rowsOf({ calls, arrivals: [failed] })).toEqual(['lost'])
+    })
   })
 })

@@ -45,6 +45,8 @@ export function connect({
     requestHandler: new NodeHttpHandler({
       connectionTimeout: attemptTimeout,
       requestTimeout: attemptTimeout,
+      // The other ends with the first byte: an answer that stops in its middle would keep its place at the gate for ever.
+      socketTimeout: attemptTimeout,
       throwOnRequestTimeout: true,
       httpAgent: new HttpAgent(agent),
       httpsAgent: new HttpsAgent(agent),

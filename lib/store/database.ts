@@ -94,7 +94,9 @@ function fail(error: unknown): never {
   const { name, message, $metadata } = error as Partial<DynamoDBServiceException>
   if (THROTTLES.has(name ?? '')) throw new Throttled(message, { cause: error })
   const status = $metadata?.httpStatusCode
-  if (status === undefined || status >= 500) throw new Uncertain(`no answer: ${message}`, { cause: error })
+  // A failure under the status of a success is that of an answer that was not read to its end.
+  if (status === undefined || status < 400 || status >= 500)
+    throw new Uncertain(`no answer: ${message}`, { cause: error })
   throw error
 }
 

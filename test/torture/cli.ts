@@ -60,12 +60,13 @@ async function main(): Promise<void> {
   if (values.load) return load()
   if (values.signatures) return printSignatureTimes()
   const first = values.seed === undefined ? randomInt(2 ** 31) : whole('seed', values.seed)
-  if (values.processes) return killProcesses(first, Number(values.minutes ?? 1) * 60)
+  if (values.processes) return killProcesses(first, amount('minutes', values.minutes ?? '1') * 60)
   const ops = whole('ops', values.ops)
   if (values.replay !== undefined) return replay(caseOf(whole('replay', values.replay), ops, values.aim?.split(',')))
   await torture({
     seeds: values.seeds === undefined ? Infinity : whole('seeds', values.seeds),
-    minutes: values.minutes === undefined ? (values.seeds === undefined ? 2 : Infinity) : Number(values.minutes),
+    minutes:
+      values.minutes === undefined ? (values.seeds === undefined ? 2 : Infinity) : amount('minutes', values.minutes),
     first,
     ops,
     workers: whole('workers', values.workers),
@@ -192,6 +193,12 @@ async function replay({ program, profile }: Case): Promise<void> {
 
 function whole(name: string, text: string): number {
   if (!/^\d+$/.test(text)) throw new Error(`--${name} takes a whole number, not ${text}`)
+  return Number(text)
+}
+
+/** What is no number is refused: as a time it would be over before it began, and nothing would have failed. */
+function amount(name: string, text: string): number {
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new Error(`--${name} takes a number, not ${text}`)
   return Number(text)
 }
 

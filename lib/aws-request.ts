@@ -13,7 +13,7 @@ export interface AwsRequest {
   readonly body: string
 }
 
-/** Milliseconds for one answer. */
+/** Milliseconds until an answer begins, and for which it may pause then. */
 const TIMEOUT = 3_000
 
 /**
@@ -25,7 +25,7 @@ export function awsSender(
   { credentials, region, sha256 }: AwsAccess,
   endpoint?: string,
 ): (request: AwsRequest) => Promise<HttpResponse> {
-  const sender = new NodeHttpHandler({ requestTimeout: TIMEOUT, throwOnRequestTimeout: true })
+  const sender = new NodeHttpHandler({ requestTimeout: TIMEOUT, socketTimeout: TIMEOUT, throwOnRequestTimeout: true })
   const signer = new SignatureV4({ service, credentials, region, sha256 })
 
   return async ({ path, headers, body }) => {

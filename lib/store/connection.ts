@@ -14,7 +14,7 @@ import { noteRead, noteWrite } from './meter.ts'
 export interface ConnectionOptions {
   /** Another DynamoDB than that of the AWS region. */
   readonly endpoint?: string
-  /** Milliseconds for one attempt. */
+  /** Milliseconds until the answer to one attempt begins, and for which it may pause then. */
   readonly attemptTimeout?: number
   /** Told of each attempt that failed, whatever the store makes of it. */
   readonly onFailure?: (error: unknown) => void

@@ -52,3 +52,28 @@ describe.each(incomplete)('given an answer that %s after its beginning', (_, res
     await expect(whilePassing(clock, db.read(get))).resolves.toBeDefined()
   })
 })
+
+it('given a thousand calls at once, when they are made, then few of them are under way at a time', async () => {
+  const client = connect({ endpoint: 'http://127.0.0.1:1' })
+  let [underWay, most] = [0, 0]
+  const answer = async () => {
+    most = Math.max(most, ++underWay)
+    await new Promise((resolve) => setImmediate(resolve))
+    underWay--
+    return { output: { $metadata: {} }, response: {} }
+  }
+  client.middlewareStack.add(() => answer, { step: 'build' })
+  const db = database(client, manualClock())
+  await Promise.all(Array.from({ length: 1_000 }, () => db.read(get)))
+  expect(most).toBe(32)
+})
+
+describe('given a connection that tells of what fails', () => {
+  it('when nothing answers, then each attempt is told of, and fails as it would', async () => {
+    const told: unknown[] = []
+    const client = connect({ endpoint: 'http://127.0.0.1:1', onFailure: (error) => told.push(error) })
+    await expect(database(client, manualClock()).attempt(put)).rejects.toBeInstanceOf(Uncertain)
+    expect(told).toMatchObject([{ code: 'ECONNREFUSED' }])
+    client.destroy()
+  })
+})

@@ -1,7 +1,6 @@
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { mockClient } from 'aws-sdk-client-mock'
 import { describe, expect, it } from 'vitest'
-import { connect } from '../../lib/store/connection.ts'
 import { database, PATIENCE, Refused, settle, Throttled, Uncertain } from '../../lib/store/database.ts'
 import { manualClock, whilePassing } from '../support/clock.ts'
 
@@ -70,21 +69,6 @@ it('given a call that DynamoDB refuses for good, when it is made, then it fails 
   expect(calls()).toBe(1)
 })
 
-it('given a thousand calls at once, when they are made, then few of them are under way at a time', async () => {
-  const client = connect({ endpoint: 'http://127.0.0.1:1' })
-  let [underWay, most] = [0, 0]
-  const answer = async () => {
-    most = Math.max(most, ++underWay)
-    await new Promise((resolve) => setImmediate(resolve))
-    underWay--
-    return { output: { $metadata: {} }, response: {} }
-  }
-  client.middlewareStack.add(() => answer, { step: 'build' })
-  const db = database(client, manualClock())
-  await Promise.all(Array.from({ length: 1_000 }, () => db.read(get)))
-  expect(most).toBe(32)
-})
-
 describe('given a conditional write', () => {
   const refusal = (id?: string) => new Refused(id === undefined ? undefined : { id: { S: id } })
   const ours = (found: Refused['found']) => found?.['id']?.S === 'ours'
@@ -113,15 +97,5 @@ describe('given a conditional write', () => {
 
   it('when an answer is lost and the repeat succeeds, then it won', async () => {
     expect(await settled(new Uncertain(), undefined)).toEqual({ won: true })
-  })
-})
-
-describe('given a connection that tells of what fails', () => {
-  it('when nothing answers, then each attempt is told of, and fails as it would', async () => {
-    const told: unknown[] = []
-    const client = connect({ endpoint: 'http://127.0.0.1:1', onFailure: (error) => told.push(error) })
-    await expect(database(client, manualClock()).attempt(put)).rejects.toBeInstanceOf(Uncertain)
-    expect(told).toMatchObject([{ code: 'ECONNREFUSED' }])
-    client.destroy()
   })
 })

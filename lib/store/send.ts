@@ -33,7 +33,7 @@ export function sender(shared: Shared): Pick<Messages, 'send' | 'post'> {
     const giveUpAt = clock.now() + PATIENCE
 
     for (let open = sendings, backOff = 25; ; backOff = Math.min(2 * backOff, 1_000)) {
-      // In turns, each with a time of its own: what waits for a socket for long counts as not done.
+      // In turns, each with a time of its own: what waits for its turn for long counts as not done.
       for (const turn of turnsOf(open)) await putAll(turn)
       open = open.filter((one) => !one.isDone())
       if (open.length === 0 || clock.now() >= giveUpAt) return sendings.map((one) => one.ids())

@@ -3,7 +3,7 @@ import { START } from '../../support/clock.ts'
 import type { Arrival, Call, History } from '../history.ts'
 import type { ReceivedMessage } from '../perform.ts'
 import { CALM, type Profile } from '../profile.ts'
-import { bodyOf, type Act, type Op } from '../program.ts'
+import { bodyOf, type Act, type Op, type Strategy } from '../program.ts'
 import { judge } from './judge.ts'
 
 /** What clients and web servers have seen, in seconds from the beginning. */
@@ -308,14 +308,14 @@ describe('given keys', () => {
 })
 
 describe('given a subscription that is replaced by another of its name', () => {
-  const subscribed = (from: number, to: number, filter: readonly string[]) =>
+  const subscribed = (from: number, to: number, filter: readonly string[], strategy: Strategy = 'BACKOFF_RETRY') =>
     call(from, to, {
       kind: 'subscribe',
       topic: 'news',
       name: 'one',
       endpoint: { web: 'site' },
       filter,
-      strategy: 'BACKOFF_RETRY',
+      strategy,
       format: 'JSON',
     })
   const unsubscribed = call(10, 11, { kind: 'unsubscribe', topic: 'news', name: 'one' })
@@ -362,6 +362,29 @@ describe('given a subscription that is replaced by another of its name', () => {
       'when it is retried at %i s, which is too early or too late, then there is a gap',
       (seconds) => {
         expect(rowsOf({ calls, arrivals: [failed, from(seconds)] })).toEqual(['gaps'])
+      },
+    )
+
+    it.each([
+      [15, ['gaps']],
+      [16, []],
+    ])(
+      'when one of %i that fail is retried far later than after its long wait, then the rows are %j',
+      (count, rows) => {
+        const patient = subscribed(1, 1.1, ['red'], 'EXPONENTIAL_DECAY_RETRY')
+        const others = Array.from({ length: count - 1 }, () => published(['red']))
+        // It fails at once and after 1, 2, 4 … 64 s, and then waits for 128 s.
+        const early = Array.from({ length: 8 }, (_, retry) => from(100 + 2 ** retry + 0.2 * retry))
+        const retries = early.map((one): Arrival => ({ ...one, outcome: '500' }))
+        const failing = others.flatMap(({ push: other }): Arrival[] => [
+          { ...other, outcome: '500' },
+          { ...other, from: at(102.3), to: at(800) },
+        ])
+        const seen = {
+          calls: [topic, patient, publish, ...others.map((other) => other.call)],
+          arrivals: [...retries, from(700), ...failing],
+        }
+        expect(rowsOf(seen)).toEqual(rows)
       },
     )
 

@@ -9,6 +9,7 @@ export function judgePushes(ledger: Ledger, tally: Tally): readonly Violation[] 
   const { history, originOf, isCalm, apart } = ledger
   const subscriptions = subscriptionsOf(history).filter(({ op }) => 'web' in op.endpoint)
   const arrivals = Map.groupBy(history.arrivals, ({ web, text }) => `${web} ${text}`)
+  const byWeb = Map.groupBy(arrivals.values(), ([first]) => first?.web)
   const violations: Violation[] = []
 
   for (const [key, those] of arrivals) {
@@ -31,7 +32,8 @@ export function judgePushes(ledger: Ledger, tally: Tally): readonly Violation[] 
     const most = claims.filter((one) => one !== 'must not').length
     tally.duplicated += Math.max(0, made - most)
     if (made > most && most > 0 && isCalm) violations.push({ row: 'unexplained', what, ops })
-    if (isCalm && owners.length === 1 && owners[0]) violations.push(...checkGaps(owners[0], those, call, what))
+    if (isCalm && owners.length === 1 && owners[0])
+      violations.push(...checkGaps(owners[0], those, byWeb.get(web) ?? [], call, what))
   }
 
   for (const call of history.calls) {
@@ -59,29 +61,45 @@ function isDone(one: Subscription, arrivals: readonly Arrival[], end: number): b
   return strategiesOf(one, 0, end).some((strategy) => arrivals.length > RETRIES[strategy])
 }
 
+/** So many deliveries that are failing fill a window. */
+const WINDOW = 16
+
 /** Waits so long are shared by all deliveries of a window that is full, until the last of them is over, in milliseconds. */
 const SHARED = 128_000
 const LONGEST = 512_000
 
 /** The shortest and the longest wait before a retry, in milliseconds (406/4552). */
-function waits(strategy: Strategy, retry: number): readonly [least: number, most: number] {
+function waits(strategy: Strategy, retry: number, mayBeFull: () => boolean): readonly [least: number, most: number] {
   if (strategy === 'BACKOFF_RETRY') return [10_000, 20_000]
   const wait = Math.min(LONGEST, 2 ** retry * 1_000)
-  return [wait, wait < SHARED ? wait : wait + LONGEST]
+  return [wait, wait >= SHARED && mayBeFull() ? wait + LONGEST : wait]
 }
+
+/** Whether so many deliveries were failing at some time of the interval that they may have filled the window. */
+const mayHaveBeenFull = (atWeb: readonly (readonly Arrival[])[], from: number, to: number): boolean =>
+  atWeb.filter((those) => {
+    const hasFailed = those.some((one) => one.outcome !== '200' && one.from <= to)
+    return hasFailed && !those.some((one) => one.outcome === '200' && one.to < from)
+  }).length >= WINDOW
 
 /** How late a retry may be while a run works on its lane, and nothing holds it up: a look, and the way to the store. */
 const LATE = 2_500
 
 /** Between two attempts lies the wait of the policy. */
-function checkGaps(one: Subscription, arrivals: readonly Arrival[], { op }: Call, what: string): Violation[] {
+function checkGaps(
+  one: Subscription,
+  arrivals: readonly Arrival[],
+  atWeb: readonly (readonly Arrival[])[],
+  { op }: Call,
+  what: string,
+): Violation[] {
   return arrivals.slice(1).flatMap(({ from }, index) => {
     const before = arrivals[index]
     if (!before || before.to === Infinity) return []
     const gap = from - before.to
     const strategies = strategiesOf(one, before.from - 2_000, from)
     const isRight = strategies.some((strategy) => {
-      const [least, most] = waits(strategy, index)
+      const [least, most] = waits(strategy, index, () => mayHaveBeenFull(atWeb, before.to, from))
       return gap >= least && gap <= most + LATE
     })
     return isRight ? [] : [{ row: 'gaps', what: `${what}: ${gap} ms before retry ${index + 1}`, ops: [op.id] }]

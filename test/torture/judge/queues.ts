@@ -17,8 +17,9 @@ export function judgeQueues(ledger: Ledger): readonly Violation[] {
   function judgeMessage(message: Message): readonly Violation[] {
     const rewinds = rewindsOf(ledger, message.queue)
     const { history } = ledger
+    const grave = graves.get(message.msgId)
     const isBuried =
-      mayEndBuried(history, settings, message.queue) || (mayDie(history, message.queue) && graves.has(message.msgId))
+      mayEndBuried(history, settings, message.queue) || (mayDie(history, message.queue) && grave !== undefined)
     // What was rewound lives anew: its counts begin again, and so do its leases.
     const mayLiveTwice = rewinds.length > 0 && message.deletions.some(({ outcome }) => outcome !== 'refused')
     const lives = mayLiveTwice ? (livesOf(message) ?? []) : [message]
@@ -26,7 +27,7 @@ export function judgeQueues(ledger: Ledger): readonly Violation[] {
       ...(isBuried ? [] : checkLost(ledger, settings, message)),
       ...checkRevived(settings, rewinds, message),
       ...checkTimes(ledger, settings, message),
-      ...(mayLiveTwice ? checkRewound(ledger, settings, message) : []),
+      ...(mayLiveTwice ? checkRewound(ledger, settings, message, grave?.receipts ?? []) : []),
       ...lives.flatMap((life) => [
         ...checkOverlaps(life),
         ...checkCounts(life, receives),

@@ -2,8 +2,8 @@ import type { Call } from '../history.ts'
 import { rewoundTo } from '../perform.ts'
 import { GRAVEYARD } from '../program.ts'
 import { callsOf } from './calls.ts'
-import { buried, mayDie } from './dead-letters.ts'
-import type { Ledger, Message } from './ledger.ts'
+import { mayDie } from './dead-letters.ts'
+import type { Ledger, Message, Receipt } from './ledger.ts'
 import type { Violation } from './rows.ts'
 import { AFTERMATH, type Settings } from './settings.ts'
 
@@ -30,9 +30,14 @@ const SETTLED = 3_000
 
 /**
  * What a rewind covers for certain is received once more. Judged by the last deletion: what was deleted again had come
- * back from the one before.
+ * back from the one before. `letters` are its receipts as a dead letter.
  */
-export function checkRewound(ledger: Ledger, settings: Settings, message: Message): Violation[] {
+export function checkRewound(
+  ledger: Ledger,
+  settings: Settings,
+  message: Message,
+  letters: readonly Receipt[],
+): Violation[] {
   const { history, apart } = ledger
   const { queue, receipts, deletions } = message
   const deletion = deletions
@@ -54,7 +59,6 @@ export function checkRewound(ledger: Ledger, settings: Settings, message: Messag
   if (!rewind) return []
   // It may have come back to receivers that died until it was dead itself.
   if (mayDie(history, queue) && settings.mayBeGone(GRAVEYARD, 0)) return []
-  const letters = buried(ledger).get(message.msgId)?.receipts ?? []
   // Whenever it came back after its last deletion, it is there, or dead, and no rewind covers it any more.
   if ([...receipts, ...letters].some(({ call }) => call.to > deletion.call.to)) return []
   const ops = [deletion.call.op.id, rewind.op.id]

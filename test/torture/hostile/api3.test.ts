@@ -4,8 +4,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { handler as api } from '../../../functions/api.ts'
 import type { Services } from '../../../functions/services.ts'
 import { api3Event, type Api3Options } from '../../support/api3-request.ts'
-import { ask } from '../../support/service.ts'
-import { serviceInMemory } from './service.ts'
+import { expectCleanPrototypes, furnishedService } from './service.ts'
 import { hostileText } from './texts.ts'
 
 const actions: readonly (readonly [version: string, names: readonly string[]])[] = [
@@ -92,16 +91,10 @@ const signing: fc.Arbitrary<Api3Options> = fc.oneof(
 
 let services: Services
 beforeAll(async () => {
-  services = (await serviceInMemory()).services
-  await ask(services, { Action: 'CreateQueue', queueName: 'orders' })
-  await ask(services, { Action: 'CreateTopic', topicName: 'news' })
+  services = await furnishedService()
 })
 
-/** Whatever was sent, no object has got anything that it had not. */
-afterEach(() => {
-  expect(Object.keys(Object.prototype)).toEqual([])
-  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
-})
+afterEach(expectCleanPrototypes)
 
 const RUNS = Number(process.env['HOSTILE_RUNS'] ?? 500)
 

@@ -3,20 +3,13 @@ import fc from 'fast-check'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { handler as api } from '../../../functions/api.ts'
 import type { Services } from '../../../functions/services.ts'
+import { actionNames } from '../../../lib/domain/actions.ts'
 import { CmqError } from '../../../lib/domain/errors.ts'
 import { parseRequest } from '../../../lib/protocol/request.ts'
 import { ask, key } from '../../support/service.ts'
 import { formEvent, httpEvent } from '../../support/signed-request.ts'
-import { serviceInMemory } from './service.ts'
+import { expectCleanPrototypes, furnishedService } from './service.ts'
 import { hostileText } from './texts.ts'
-
-const actions = [
-  ...['BatchDeleteMessage', 'BatchPublishMessage', 'BatchReceiveMessage', 'BatchSendMessage', 'CreateQueue'],
-  ...['ClearSubscriptionFilterTags', 'CreateTopic', 'DeleteMessage', 'DeleteQueue', 'DeleteTopic', 'ListQueue'],
-  ...['GetQueueAttributes', 'GetSubscriptionAttributes', 'GetTopicAttributes', 'ListSubscriptionByTopic', 'ListTopic'],
-  ...['PublishMessage', 'QueryQueueRoute', 'QueryTopicRoute', 'ReceiveMessage', 'SendMessage', 'SetQueueAttributes'],
-  ...['SetSubscriptionAttributes', 'SetTopicAttributes', 'Subscribe', 'Unsubscribe'],
-] as const
 
 const parameters = [
   ...['queueName', 'topicName', 'subscriptionName', 'msgBody', 'msgBody.1', 'msgBody.2', 'delaySeconds', 'numOfMsg'],
@@ -42,7 +35,7 @@ const valid = [
 ]
 
 const request = fc.record({
-  action: fc.oneof({ weight: 12, arbitrary: fc.constantFrom(...actions) }, { weight: 1, arbitrary: hostileText }),
+  action: fc.oneof({ weight: 12, arbitrary: fc.constantFrom(...actionNames) }, { weight: 1, arbitrary: hostileText }),
   pairs: fc.array(
     fc.tuple(
       fc.oneof({ weight: 12, arbitrary: fc.constantFrom(...parameters) }, { weight: 1, arbitrary: hostileText }),
@@ -54,16 +47,10 @@ const request = fc.record({
 
 let services: Services
 beforeAll(async () => {
-  services = (await serviceInMemory()).services
-  await ask(services, { Action: 'CreateQueue', queueName: 'orders' })
-  await ask(services, { Action: 'CreateTopic', topicName: 'news' })
+  services = await furnishedService()
 })
 
-/** Whatever was sent, no object has got anything that it had not. */
-afterEach(() => {
-  expect(Object.keys(Object.prototype)).toEqual([])
-  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
-})
+afterEach(expectCleanPrototypes)
 
 const SERVER_FAILURE = 6_000
 

@@ -17,9 +17,6 @@ const DAY = 86_400_000
 /** A runner that waits looks every second. */
 const LOOK = 1_000
 
-/** Steps of the clock that may pass while calls are on their way, and nobody sees that they are. */
-const STEPS = 250
-
 /** How long a count may be told after it was read. */
 const KEPT = 1_000
 
@@ -180,7 +177,7 @@ function checkQueues(history: History, message: Published, end: number): void {
     for (const { enqueuedAt } of there) {
       promise(enqueuedAt + 999 >= dueAt, `${name} is not early`)
       const latest = publishing.to + publishing.delaySeconds * 1000 + (publishing.delaySeconds === 0 ? 0 : LOOK)
-      if (isCalm && isDirect) promise(enqueuedAt <= latest + STEPS, `${name} is there in time`)
+      if (isCalm && isDirect) promise(enqueuedAt <= latest, `${name} is there in time`)
     }
     const inTime = there.filter(({ enqueuedAt }) => enqueuedAt <= publishing.to)
     if (isDirect && publishing.delaySeconds === 0)
@@ -350,7 +347,7 @@ function checkLateness(history: History, one: Subscribed, end: number): void {
       if (dueAt >= attempt.from) continue
       const delayed = isFirst && delivery.message?.publishing.delaySeconds ? LOOK : 0
       const crashes = history.crashes.filter((at) => at <= attempt.from).length
-      const patience = LOOK + STEPS + delayed + crashes * NET_AND_LEASE
+      const patience = LOOK + delayed + crashes * NET_AND_LEASE
       const held = heldUp(history, ours, delivery, index, { from: dueAt, to: attempt.from })
       promise(held <= patience, `attempt ${index + 1} at ${nameOf(delivery)} is not ${held} ms late`)
     }

@@ -59,9 +59,12 @@ export function manualClock(start: Instant = START): ManualClock {
 
 /** Calls to the engine that are under way, so that time never passes while somebody waits for an answer. */
 let underWay = 0
+/** All that ever began: one may begin and end between two looks. */
+let begun = 0
 
 export async function during<Result>(call: Promise<Result>): Promise<Result> {
   underWay++
+  begun++
   try {
     return await call
   } finally {
@@ -71,8 +74,11 @@ export async function during<Result>(call: Promise<Result>): Promise<Result> {
 
 /** Resolves once nobody waits for anything but time: for so many turns of the event loop no call was under way. */
 export async function settled(turns = 3): Promise<void> {
-  for (let quiet = 0; quiet < turns; quiet = underWay === 0 ? quiet + 1 : 0)
+  for (let quiet = 0; quiet < turns;) {
+    const before = begun
     await new Promise((resolve) => setImmediate(resolve))
+    quiet = underWay === 0 && begun === before ? quiet + 1 : 0
+  }
 }
 
 /** Resolves once so many sleep: whatever they did before is done. */

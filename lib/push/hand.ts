@@ -12,8 +12,10 @@ export interface Hand {
   begin(delivery: Delivery): void
   /** The try has ended. `next` is how the delivery waits now; undefined when it is gone. */
   end(delivery: Delivery, next?: Delivery): void
-  /** Takes up the first of the lane. What changes while they are read is known better than it was read. */
-  look(read: () => Promise<FirstDeliveries>): Promise<void>
+  /** The last of those that the looks have read: of what lies beyond nothing is known. */
+  last(): Delivery | undefined
+  /** Takes up the first of the lane, or the first beyond one. What changes while they are read is known better. */
+  look(read: () => Promise<FirstDeliveries>, beyond?: Delivery): Promise<void>
 }
 
 /** An empty hand. */
@@ -21,12 +23,14 @@ export function newHand(): Hand {
   let waiting: readonly Delivery[] = []
   const underWay = new Map<string, Delivery>()
   let touched = new Set<string>()
+  let last: Delivery | undefined
   let isAllKnown = false
 
   return {
     waiting: () => waiting,
     underWay: () => [...underWay.values()],
     isAllKnown: () => isAllKnown,
+    last: () => last,
 
     begin(delivery) {
       waiting = waiting.filter(({ id }) => id !== delivery.id)
@@ -40,14 +44,16 @@ export function newHand(): Hand {
       if (next) waiting = [...waiting, next].toSorted(inOrder)
     },
 
-    async look(read) {
+    async look(read, beyond) {
       touched = new Set(underWay.keys())
       const { deliveries, isAll } = await read()
-      const last = deliveries.at(-1)
-      const liesBeyond = (one: Delivery) => !isAll && last !== undefined && inOrder(one, last) > 0
+      const end = deliveries.at(-1)
+      const wasRead = (one: Delivery) =>
+        (!beyond || inOrder(one, beyond) > 0) && (isAll || !end || inOrder(one, end) <= 0)
       const found = deliveries.filter(({ id }) => !touched.has(id))
-      const kept = waiting.filter((one) => touched.has(one.id) || liesBeyond(one))
+      const kept = waiting.filter((one) => touched.has(one.id) || !wasRead(one))
       waiting = [...found, ...kept].toSorted(inOrder)
+      last = end ?? beyond
       isAllKnown = isAll
     },
   }

@@ -112,27 +112,33 @@ export function newShift(
     return plan({ waiting: hand.waiting(), underWay: hand.underWay(), allowed, waitOf }, limits, clock.now())
   }
 
-  function wantsLook({ begin, room }: Plan): boolean {
-    if (nextLookAt === undefined) return true
-    if (begin.length > 0 || room === 0) return false
-    // Those under way are read again each time, so not for every one that ends.
-    const isShort = !hand.isAllKnown() && !hand.waiting().some(isFirstTry) && hand.underWay().length <= room
+  /** Where it is time to look: from the beginning of the lane, or on from where the last look has ended. */
+  function nextLook({ begin, room }: Plan): 'anew' | 'on' | undefined {
+    if (nextLookAt === undefined) return 'anew'
+    if (begin.length > 0 || room === 0) return undefined
     // A clock that has stepped back must not keep anybody from looking.
-    return isShort || clock.now() >= nextLookAt || nextLookAt > clock.now() + LOOK_EVERY
+    if (clock.now() >= nextLookAt || nextLookAt > clock.now() + LOOK_EVERY) return 'anew'
+    const isShort = !hand.isAllKnown() && !hand.waiting().some(isFirstTry)
+    if (!isShort) return undefined
+    // Those under way are read again each time: where they are many, not for every one that ends.
+    return hand.underWay().length <= room ? 'anew' : 'on'
   }
 
-  async function look({ limits }: Duty, { room }: Plan): Promise<void> {
-    const known = hand.waiting().filter((one) => !isFirstTry(one)).length + hand.underWay().length
+  /** Looks anew now and then in any case, for what has landed late. */
+  async function look(where: 'anew' | 'on', { limits }: Duty, { room }: Plan): Promise<void> {
+    const beyond = where === 'on' ? hand.last() : undefined
+    const known = beyond ? 0 : hand.waiting().filter((one) => !isFirstTry(one)).length + hand.underWay().length
     const wanted = nextLookAt === undefined ? limits.failing + limits.firstTries : known + 2 * room
-    nextLookAt = clock.now() + LOOK_EVERY
-    await hand.look(() => deliveries.first(laneId, Math.min(wanted, MOST_READ)))
+    if (!beyond) nextLookAt = clock.now() + LOOK_EVERY
+    await hand.look(() => deliveries.first(laneId, Math.min(wanted, MOST_READ), beyond), beyond)
   }
 
   /** Begins what is to be begun now. */
   async function round(duty: Duty): Promise<Plan> {
     let next = planOf(duty)
-    if (wantsLook(next)) {
-      await look(duty, next)
+    const where = nextLook(next)
+    if (where) {
+      await look(where, duty, next)
       next = planOf(duty)
     }
     const beginning = lease.allowsAttempt() ? within(next.begin, hand.underWay()) : []

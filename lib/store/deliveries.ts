@@ -19,7 +19,7 @@ import {
 } from './database.ts'
 import type { Report } from './messages.ts'
 import { readableIn } from './readable.ts'
-import { bodyOf, bodyValues, instantOfKey, keyAt, keyOf } from './message-item.ts'
+import { bodyOf, bodyValues, instantOfKey, justAfter, keyAt, keyOf } from './message-item.ts'
 
 /**
  * Deliveries, in the order of publishing: pk `<subscriptionId>`, or `<topicId>` for publications that wait for their delay;
@@ -30,8 +30,8 @@ import { bodyOf, bodyValues, instantOfKey, keyAt, keyOf } from './message-item.t
 export interface Deliveries {
   /** Stores all of them, or throws, and rings for their lanes. What may have been stored is not stored over. */
   add(placed: readonly PlacedDelivery[]): Promise<void>
-  /** The first of a lane as they are now, at most `limit`. */
-  first(laneId: string, limit: number): Promise<FirstDeliveries>
+  /** The first of a lane as they are now, or the first beyond one of it, at most `limit`. */
+  first(laneId: string, limit: number, beyond?: Delivery): Promise<FirstDeliveries>
   /** Stores when a delivery is due again. Returns it as it is now: undefined when it is gone. */
   postpone(laneId: string, seen: Delivery, next: Delivery): Promise<Delivery | undefined>
   /** Removes a delivery that was made, or given up. */
@@ -144,9 +144,10 @@ export function deliveries(
       for (const laneId of new Set(placed.map(({ laneId }) => laneId))) bell.ring(laneId, 0, 1)
     },
 
-    async first(laneId, limit) {
+    async first(laneId, limit, beyond) {
+      const from = beyond && justAfter(sortKeyOf(beyond))
       const { Items = [], LastEvaluatedKey } = await db.read(
-        new QueryCommand({ ...range(laneId), Limit: limit, ConsistentRead: true }),
+        new QueryCommand({ ...range(laneId, from), Limit: limit, ConsistentRead: true }),
       )
       return { deliveries: readable(Items, deliveryOf), isAll: LastEvaluatedKey === undefined }
     },

@@ -11,8 +11,8 @@ const delivery = (place: number, attempt = 0): Delivery => ({
   attempt,
 })
 const lane = (...places: number[]) => places.map((place) => delivery(place))
-const look = (hand: Hand, deliveries: readonly Delivery[], isAll = true) =>
-  hand.look(() => Promise.resolve({ deliveries, isAll }))
+const look = (hand: Hand, deliveries: readonly Delivery[], isAll = true, beyond?: Delivery) =>
+  hand.look(() => Promise.resolve({ deliveries, isAll }), beyond)
 const placesOf = (deliveries: readonly Delivery[]) => deliveries.map(({ id }) => Number(id.slice(1)))
 const waiting = (hand: Hand) => placesOf(hand.waiting())
 
@@ -88,6 +88,18 @@ describe('given deliveries in hand', () => {
     await look(hand, lane(1, 3))
     expect(waiting(hand)).toEqual([1, 3])
   })
+
+  it('when a look reads on from the last, then what lies before stays known, and what is gone beyond is forgotten', async () => {
+    const hand = await given(1, 2, 5, 6)
+    await look(hand, lane(1, 2), false)
+    expect(hand.last()).toEqual(delivery(2))
+    await look(hand, lane(3, 5), false, hand.last())
+    expect(waiting(hand)).toEqual([1, 2, 3, 5, 6])
+    expect([hand.last(), hand.isAllKnown()]).toEqual([delivery(5), false])
+    await look(hand, [], true, hand.last())
+    expect(waiting(hand)).toEqual([1, 2, 3, 5])
+    expect([hand.last(), hand.isAllKnown()]).toEqual([delivery(5), true])
+  })
 })
 
 describe('given a look that takes its time', () => {
@@ -145,7 +157,7 @@ describe('given a look that takes its time', () => {
 
 describe('given any course of looks and tries', () => {
   const someStep = fc.oneof(
-    fc.record({ kind: fc.constant('look' as const), limit: fc.integer({ min: 1, max: 12 }) }),
+    fc.record({ kind: fc.constant('look' as const), limit: fc.integer({ min: 1, max: 12 }), isOn: fc.boolean() }),
     fc.record({ kind: fc.constant('begin' as const), which: fc.nat() }),
     fc.record({ kind: fc.constant('end' as const), which: fc.nat(), isDelivered: fc.boolean() }),
     fc.record({ kind: fc.constant('add' as const), place: fc.nat({ max: 30 }) }),
@@ -160,8 +172,9 @@ describe('given any course of looks and tries', () => {
         const used = new Set<string>()
         for (const step of steps) {
           if (step.kind === 'look') {
-            const all = inOrder()
-            await look(hand, all.slice(0, step.limit), all.length <= step.limit)
+            const beyond = step.isOn ? hand.last() : undefined
+            const all = inOrder().filter(({ publishedAt }) => publishedAt > (beyond?.publishedAt ?? 0))
+            await look(hand, all.slice(0, step.limit), all.length <= step.limit, beyond)
             const seen = [...hand.waiting(), ...hand.underWay()]
             for (const one of all.slice(0, step.limit)) expect(seen).toContainEqual(one)
           } else if (step.kind === 'add') {

@@ -260,6 +260,35 @@ describe('given a lane of a subscriber that is well', () => {
     await clock.advance(30_000)
   })
 
+  it('when it leaves most tries unanswered, then in the places that are left it gets all others without a pause', async () => {
+    const { clock, shift, tries, looks, one, add } = await given({
+      firstTries: 16,
+      taking: ({ id }) => (id <= 'm0012' ? 15_000 : 0),
+    })
+    await add(...many(200, (index) => one(index - 200)))
+    working(shift)
+    await clock.advance(0)
+    expect(waves(tries)).toEqual([[0, 200]])
+    // Twice as many as there are places left, each read once.
+    expect(looks()).toBeLessThanOrEqual(1 + 200 / 8)
+    await clock.advance(15_000)
+  })
+
+  it('when something lands late, before what was read, while most tries are unanswered, then it begins within a second', async () => {
+    const { clock, shift, tries, one, add } = await given({
+      firstTries: 16,
+      taking: ({ id }) => (id <= 'm0012' ? 15_000 : 100),
+    })
+    await add(...many(500, (index) => one(index - 500)))
+    working(shift)
+    await clock.advance(2_500)
+    const late = one(-60_000)
+    await add(late)
+    await clock.advance(1_000)
+    expect(tries.find(({ id }) => id === late.id)?.begunAt).toBeLessThanOrEqual(3_600)
+    await clock.advance(30_000)
+  })
+
   it('when a delivery is due later, as its publisher has it, then it is not tried before', async () => {
     const { clock, shift, tries, one, add } = await given()
     await add(one(1_234))

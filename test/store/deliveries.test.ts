@@ -102,6 +102,15 @@ describe('given deliveries that were added', () => {
     expect([first.length, isAll]).toEqual([2, false])
   })
 
+  it('when those beyond one are wanted, then neither it nor any before is among them', async () => {
+    const { store, lane, one, add } = given()
+    const [a, b, c, d] = [one(1), one(2), one(3), one(4)]
+    await add(a, b, c, d)
+    expect(await store.first(lane, 1, b)).toEqual({ deliveries: [c], isAll: false })
+    expect(await store.first(lane, 10, b)).toEqual({ deliveries: [c, d], isAll: true })
+    expect(await store.first(lane, 10, d)).toEqual({ deliveries: [], isAll: true })
+  })
+
   it('when another lane is read, then nothing of them is there', async () => {
     const { store, lane, one, add } = given()
     await add(one())

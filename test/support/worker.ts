@@ -390,7 +390,10 @@ function rememberingLooks(services: Services, writes: () => number): Services {
     ...services,
     deliveries: {
       ...deliveries,
-      first: (laneId, limit) => remembered(`${laneId}#${limit}`, () => deliveries.first(laneId, limit)),
+      first: (laneId, limit, beyond) =>
+        remembered([laneId, limit, beyond?.publishedAt, beyond?.id].join('#'), () =>
+          deliveries.first(laneId, limit, beyond),
+        ),
     },
     subscriptions: {
       ...subscriptions,

@@ -4,11 +4,12 @@ import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { caseOf, keep, onceFailed, type Case } from './cases.ts'
 import { printSignatureTimes } from './hostile/signature-timing.ts'
-import { aimsFor } from './crash-points.ts'
+import { aimsFor, waysBack } from './crash-points.ts'
 import { add, noTotals, reportOf, type SeedResult, type Totals } from './report.ts'
 import { bearsLoad, loadReport, loadServer } from './load/run.ts'
 import { isWell, processReport } from './processes/report.ts'
 import { tortureDisk, tortureProcesses } from './processes/run.ts'
+import { isCalm, profileOf } from './profile.ts'
 import { shrink } from './shrink.ts'
 import { storyOf } from './story.ts'
 import { trySeed } from './try-seed.ts'
@@ -96,24 +97,30 @@ interface Failed {
 
 /**
  * Has the workers run what there is until there is nothing more, or no time; returns what failed. Each seed aims at places
- * where nobody has died yet.
+ * where nobody has died yet, and when the time is over there is a way back to each that is left.
  */
 async function runAll(options: Options, totals: Totals): Promise<readonly Failed[]> {
   const { seeds, minutes, first, ops, workers, corpus } = options
   const deadline = performance.now() + minutes * 60_000
   const failed: Failed[] = []
+  const back = waysBack()
   let begun = 0
+  /** A calm one stays calm. */
+  const newCase = (seed: number) => caseOf(seed, ops, isCalm(profileOf(seed)) ? [] : aimsFor(totals.points))
   const next = (): Case | undefined => {
     const known = corpus[begun]
-    const mayBegin = performance.now() < deadline && begun - corpus.length < seeds && failed.length < MOST_FAILED
-    if (!known && !mayBegin) return undefined
+    if (!known && failed.length >= MOST_FAILED) return undefined
+    const mayBegin = performance.now() < deadline && begun - corpus.length < seeds
+    if (!known && !mayBegin) return seeds === Infinity ? back.next(totals.points) : undefined
     begun++
-    return known ?? caseOf(first + begun - 1 - corpus.length, ops, aimsFor(totals.points))
+    return known ?? newCase(first + begun - 1 - corpus.length)
   }
   await Promise.all(
     Array.from({ length: workers }, () =>
       work(next, (one, result) => {
         add(totals, result)
+        // What has failed once was made short, so no command runs it with other aims.
+        if (!corpus.includes(one)) back.note(one, result.points)
         if (result.violations.length === 0) return
         failed.push({ one, result })
         console.log(`failed by ${rowsOf(result)}: ${again(one, ops)}`)

@@ -1,4 +1,6 @@
 import { hashOf, randomOf } from '../support/random.ts'
+import type { Case } from './cases.ts'
+import { aimed } from './profile.ts'
 
 /** A place at which a process may die: what it was about to do, or had done, on behalf of whom. */
 export type CrashPoint = string
@@ -54,6 +56,34 @@ export const aimsFor = (points: CrashPoints): readonly string[] =>
   missed(points)
     .slice(0, MOST_AIMS)
     .map(([point]) => aimOf(point))
+
+/** Where to go back to: cases that have passed places at which nobody has died, each with one of these as an aim more. */
+export interface WaysBack {
+  /** Remembers what a case has passed. */
+  note(one: Case, points: Iterable<readonly [CrashPoint, unknown]>): void
+  /** The way back to a place where nobody has died; undefined when all have been tried. */
+  next(points: CrashPoints): Case | undefined
+}
+
+/** Goes the same way as before, up to that place. */
+export function waysBack(): WaysBack {
+  const passedBy = new Map<CrashPoint, Case>()
+  return {
+    note(one, points) {
+      for (const [point] of points) passedBy.set(point, one)
+    },
+
+    next(points) {
+      for (const [point] of missed(points)) {
+        const one = passedBy.get(point)
+        if (!one) continue
+        passedBy.delete(point)
+        return { ...one, profile: aimed(one.profile, [...(one.profile.aims ?? []), aimOf(point)]) }
+      }
+      return undefined
+    },
+  }
+}
 
 /** Adds what another seed has seen. */
 export function addPoints(

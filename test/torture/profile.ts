@@ -80,9 +80,12 @@ export function profileOf(seed: number): Profile {
   }
 }
 
-/** The same world, in which processes die at these places too; but a calm one stays calm. */
+/** Whether nothing ever goes wrong in it. */
+export const isCalm = ({ rates }: Profile): boolean => Object.values(rates).every((rate) => rate === 0)
+
+/** The same world, in which processes die at these places too. */
 export const aimed = (profile: Profile, aims: readonly string[]): Profile =>
-  aims.length > 0 && Object.values(profile.rates).some((rate) => rate > 0) ? { ...profile, aims } : profile
+  aims.length > 0 ? { ...profile, aims } : profile
 
 /** As it can be over an engine that knows neither TTL nor eventual reads. */
 export const plainly = (profile: Profile): Profile => ({ ...profile, staleness: 0, ttl: 'never' })

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { testEngine } from '../support/engine.ts'
 import type { Client } from '../support/service.ts'
-import { caseOf, onceFailed } from './cases.ts'
-import { aimsFor, missed } from './crash-points.ts'
+import { caseOf, onceFailed, type Case } from './cases.ts'
+import { aimsFor, missed, waysBack } from './crash-points.ts'
 import type { History } from './history.ts'
 import type { Row } from './judge/rows.ts'
 import { aimed, CALM, plainly } from './profile.ts'
@@ -52,6 +52,36 @@ describe('given a seed with crashes', () => {
     expect(again.points.get(first?.[0] ?? '')?.died).toBeGreaterThan(0)
     expect(seen((await runProgram(program, aiming)).history)).toBe(seen(again.history))
     expect((await trySeed(program, aiming)).result.violations).toEqual([])
+  })
+})
+
+describe('given a calm seed, where nobody dies', () => {
+  const one: Case = { program: caseOf(5, 30).program, profile: CALM }
+
+  it('when somebody goes back to a place that it has passed, then a process dies there, and only there', async () => {
+    const back = waysBack()
+    const { points } = await runProgram(one.program, { profile: one.profile })
+    back.note(one, points)
+    const places = missed(points)
+    expect(places).toHaveLength(points.size)
+    for (const [place] of places.slice(0, 3)) {
+      const { program, profile } = back.next(points) ?? one
+      const { run, result } = await trySeed(program, { profile })
+      expect([...run.points].filter(([, { died }]) => died > 0)).toEqual([
+        [place, expect.objectContaining({ died: 1 })],
+      ])
+      expect(result.violations).toEqual([])
+    }
+  })
+
+  it('when each place was gone back to, then there is no way left', async () => {
+    const back = waysBack()
+    const { points } = await runProgram(one.program, { profile: one.profile })
+    back.note(one, points)
+    const ways = Array.from({ length: points.size }, () => back.next(points)?.profile.aims?.join())
+    expect(new Set(ways).size).toBe(points.size)
+    expect(ways).not.toContain(undefined)
+    expect(back.next(points)).toBeUndefined()
   })
 })
 

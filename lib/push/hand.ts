@@ -12,7 +12,7 @@ export interface Hand {
   begin(delivery: Delivery): void
   /** The try has ended. `next` is how the delivery waits now; undefined when it is gone. */
   end(delivery: Delivery, next?: Delivery): void
-  /** The last of those that the looks have read: of what lies beyond nothing is known. */
+  /** Where the last look has ended. */
   last(): Delivery | undefined
   /** Takes up the first of the lane, or the first beyond one. What changes while they are read is known better. */
   look(read: () => Promise<FirstDeliveries>, beyond?: Delivery): Promise<void>

@@ -53,6 +53,9 @@ const LOOK_EVERY = 1_000
 /** Most deliveries that one look reads. */
 const MOST_READ = 1_000
 
+/** Least that are read on at once, however few places are free: they cost a read unit or two, and are read once. */
+const LEAST_READ_ON = 16
+
 /** Bytes of bodies that are under way at once; one always is, however large. */
 const MOST_BYTES = 32 * 1024 * 1024
 
@@ -118,17 +121,16 @@ export function newShift(
     if (begin.length > 0 || room === 0) return undefined
     // A clock that has stepped back must not keep anybody from looking.
     if (clock.now() >= nextLookAt || nextLookAt > clock.now() + LOOK_EVERY) return 'anew'
-    const isShort = !hand.isAllKnown() && !hand.waiting().some(isFirstTry)
-    if (!isShort) return undefined
-    // Those under way are read again each time: where they are many, not for every one that ends.
-    return hand.underWay().length <= room ? 'anew' : 'on'
+    if (hand.isAllKnown() || hand.waiting().some(isFirstTry)) return undefined
+    // Those under way need not be read again. With nothing under way all is in its place, what has landed late too.
+    return hand.underWay().length === 0 ? 'anew' : 'on'
   }
 
-  /** Looks anew now and then in any case, for what has landed late. */
   async function look(where: 'anew' | 'on', { limits }: Duty, { room }: Plan): Promise<void> {
     const beyond = where === 'on' ? hand.last() : undefined
-    const known = beyond ? 0 : hand.waiting().filter((one) => !isFirstTry(one)).length + hand.underWay().length
-    const wanted = nextLookAt === undefined ? limits.failing + limits.firstTries : known + 2 * room
+    const known = hand.waiting().filter((one) => !isFirstTry(one)).length + hand.underWay().length
+    const atFirst = nextLookAt === undefined ? limits.failing + limits.firstTries : 0
+    const wanted = beyond ? Math.max(2 * room, LEAST_READ_ON) : Math.max(known + 2 * room, atFirst)
     if (!beyond) nextLookAt = clock.now() + LOOK_EVERY
     await hand.look(() => deliveries.first(laneId, Math.min(wanted, MOST_READ), beyond), beyond)
   }

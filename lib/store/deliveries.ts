@@ -145,11 +145,23 @@ export function deliveries(
     },
 
     async first(laneId, limit, beyond) {
-      const from = beyond && justAfter(sortKeyOf(beyond))
-      const { Items = [], LastEvaluatedKey } = await db.read(
-        new QueryCommand({ ...range(laneId, from), Limit: limit, ConsistentRead: true }),
-      )
-      return { deliveries: readable(Items, deliveryOf), isAll: LastEvaluatedKey === undefined }
+      const wanted = range(laneId, beyond && justAfter(sortKeyOf(beyond)))
+      const found: Delivery[] = []
+      let start: Item | undefined
+      // What cannot be read must not stand in the way of what can.
+      do {
+        const { Items = [], LastEvaluatedKey } = await db.read(
+          new QueryCommand({
+            ...wanted,
+            Limit: limit - found.length,
+            ConsistentRead: true,
+            ...(start ? { ExclusiveStartKey: start } : {}),
+          }),
+        )
+        found.push(...readable(Items, deliveryOf))
+        start = LastEvaluatedKey
+      } while (start && found.length < limit)
+      return { deliveries: found, isAll: start === undefined }
     },
 
     async postpone(laneId, seen, next) {

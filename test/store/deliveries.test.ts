@@ -356,21 +356,34 @@ describe('given an adding that does not go well', () => {
   })
 })
 
-describe('given an item that something else has written', () => {
-  it('when its lane is read, then the others are, and it is told', async () => {
+describe('given items that something else has written', () => {
+  async function givenSome() {
+    const told: object[] = []
     const { clock, lane, one, add } = given()
     const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
-    const told: object[] = []
     const report = (message: string, details: object) => void told.push({ message, ...details })
     const store = deliveries(database(client, clock), table, clock, newBell(clock), report)
-    const unreadable = `${clock.now() - 1}#${'0'.repeat(32)}`
-    await client.send(new PutItemCommand({ TableName: table, Item: { pk: { S: lane }, sk: { S: unreadable } } }))
+    const keys = [3, 2, 1].map((before) => `${clock.now() - before}#${'0'.repeat(32)}`)
+    for (const sk of keys)
+      await client.send(new PutItemCommand({ TableName: table, Item: { pk: { S: lane }, sk: { S: sk } } }))
+    return { told, lane, one, add, store, keys }
+  }
+
+  it('when their lane is read, then the others are, and each is told', async () => {
+    const { told, lane, one, add, store, keys } = await givenSome()
     const delivery = one()
     await add(delivery)
     expect((await store.first(lane, 10)).deliveries).toEqual([delivery])
+    expect(told).toMatchObject(keys.map((sk) => ({ message: 'an item cannot be read', pk: lane, sk })))
     expect(await store.firstDue(lane)).toBe(delivery.dueAt)
-    const telling = { message: 'an item cannot be read', pk: lane, sk: unreadable }
-    expect(told).toMatchObject([telling, { message: 'an item cannot be read' }])
+  })
+
+  it('when fewer are wanted than there are of them, then they do not stand in the way', async () => {
+    const { lane, one, add, store } = await givenSome()
+    const [a, b] = [one(1), one(2)]
+    await add(a, b)
+    expect(await store.first(lane, 1)).toEqual({ deliveries: [a], isAll: false })
+    expect(await store.first(lane, 2)).toMatchObject({ deliveries: [a, b] })
   })
 })
 

@@ -17,7 +17,7 @@ import { trySeed } from './try-seed.ts'
 const usage = `npm run torture -- [options]: tries to make the service lose, repeat, revive or leak a message
 
   --seeds N       so many seeds, instead of as many as there is time for
-  --minutes M     so long (2)
+  --minutes M     so long (2), and up to a quarter more to go back to places where no process has died
   --seed FIRST    the first seed (a new one)
   --ops N         operations of each seed (1000)
   --replay SEED   one seed, with its history
@@ -102,33 +102,40 @@ interface Failed {
 async function runAll(options: Options, totals: Totals): Promise<readonly Failed[]> {
   const { seeds, minutes, first, ops, workers, corpus } = options
   const deadline = performance.now() + minutes * 60_000
+  const waysBackUntil = deadline + minutes * 60_000 * MORE_FOR_WAYS_BACK
   const failed: Failed[] = []
   const back = waysBack()
   let begun = 0
-  /** A calm one stays calm. */
-  const newCase = (seed: number) => caseOf(seed, ops, isCalm(profileOf(seed)) ? [] : aimsFor(totals.points))
+
+  const fresh = (): Case => {
+    const seed = first + begun++ - corpus.length
+    // A calm one stays calm.
+    return caseOf(seed, ops, isCalm(profileOf(seed)) ? [] : aimsFor(totals.points))
+  }
   const next = (): Case | undefined => {
     const known = corpus[begun]
-    if (!known && failed.length >= MOST_FAILED) return undefined
-    const mayBegin = performance.now() < deadline && begun - corpus.length < seeds
-    if (!known && !mayBegin) return seeds === Infinity ? back.next(totals.points) : undefined
-    begun++
-    return known ?? newCase(first + begun - 1 - corpus.length)
+    if (known) begun++
+    if (known || failed.length >= MOST_FAILED) return known
+    const now = performance.now()
+    if (now < deadline && begun - corpus.length < seeds) return fresh()
+    return seeds === Infinity && now < waysBackUntil ? back.next(totals.points) : undefined
   }
-  await Promise.all(
-    Array.from({ length: workers }, () =>
-      work(next, (one, result) => {
-        add(totals, result)
-        // What has failed once was made short, so no command runs it with other aims.
-        if (!corpus.includes(one)) back.note(one, result.points)
-        if (result.violations.length === 0) return
-        failed.push({ one, result })
-        console.log(`failed by ${rowsOf(result)}: ${again(one, ops)}`)
-      }),
-    ),
-  )
+  const done = (one: Case, result: SeedResult): void => {
+    add(totals, result)
+    if (result.violations.length > 0) {
+      failed.push({ one, result })
+      console.log(`failed by ${rowsOf(result)}: ${again(one, ops)}`)
+    } else if (!corpus.includes(one)) {
+      // What has failed once was made short, so no command runs it with other aims.
+      back.note(one, result.points)
+    }
+  }
+  await Promise.all(Array.from({ length: workers }, () => work(next, done)))
   return failed
 }
+
+/** How much of the time there is more for ways back. */
+const MORE_FOR_WAYS_BACK = 0.25
 
 /** With so many there is enough to look for. */
 const MOST_FAILED = 20

@@ -57,30 +57,29 @@ export const aimsFor = (points: CrashPoints): readonly string[] =>
     .slice(0, MOST_AIMS)
     .map(([point]) => aimOf(point))
 
-/** Where to go back to: cases that have passed places at which nobody has died, each with one of these as an aim more. */
+/** Ways back to places where nobody has died: each a case that has passed one, with that place as an aim more. */
 export interface WaysBack {
   /** Remembers what a case has passed. */
   note(one: Case, points: Iterable<readonly [CrashPoint, unknown]>): void
-  /** The way back to a place where nobody has died; undefined when all have been tried. */
+  /** A way back to a place; undefined when there is none that was not gone. */
   next(points: CrashPoints): Case | undefined
 }
 
-/** Goes the same way as before, up to that place. */
+/** A case with one aim more goes the same way as before, up to that place. */
 export function waysBack(): WaysBack {
   const passedBy = new Map<CrashPoint, Case>()
+  const gone = new Set<CrashPoint>()
   return {
     note(one, points) {
       for (const [point] of points) passedBy.set(point, one)
     },
 
     next(points) {
-      for (const [point] of missed(points)) {
-        const one = passedBy.get(point)
-        if (!one) continue
-        passedBy.delete(point)
-        return { ...one, profile: aimed(one.profile, [...(one.profile.aims ?? []), aimOf(point)]) }
-      }
-      return undefined
+      const [place] = missed(points).find(([point]) => passedBy.has(point) && !gone.has(point)) ?? []
+      const one = place === undefined ? undefined : passedBy.get(place)
+      if (place === undefined || !one) return undefined
+      gone.add(place)
+      return { ...one, profile: aimed(one.profile, [...(one.profile.aims ?? []), aimOf(place)]) }
     },
   }
 }

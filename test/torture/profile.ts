@@ -80,7 +80,7 @@ export function profileOf(seed: number): Profile {
   }
 }
 
-/** Whether nothing ever goes wrong in it. */
+/** Whether no call to DynamoDB goes wrong in it, and no process dies. */
 export const isCalm = ({ rates }: Profile): boolean => Object.values(rates).every((rate) => rate === 0)
 
 /** The same world, in which processes die at these places too. */

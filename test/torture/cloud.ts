@@ -18,7 +18,7 @@ export interface Cloud {
   /** A one-time schedule. At most one has a name; it is exact to the minute, or worse. */
   schedule(command: CreateScheduleCommand): Promise<object>
   /** Starts the nets every minute, to the end, unless nothing waits: over nothing they would catch nothing. */
-  castNets(isIdle: () => Promise<boolean>): Promise<void>
+  castNets(nothingWaits: () => Promise<boolean>): Promise<void>
   /** Whether any function runs. */
   isBusy(): boolean
 }
@@ -104,11 +104,11 @@ export function newCloud({ seed, profile, history, clock, ended, isArmed, anyPro
     running--
   }
 
-  async function castNets(isIdle: () => Promise<boolean>): Promise<void> {
+  async function castNets(nothingWaits: () => Promise<boolean>): Promise<void> {
     for (;;) {
       await clock.sleep(NET_EVERY, ended)
       if (ended.aborted) return
-      if (await isIdle()) continue
+      if (await nothingWaits()) continue
       void invoke({}, retryDeliveries, 'net')
       void invoke({}, releaseDelayed, 'net')
     }

@@ -200,13 +200,16 @@ export async function newWorld({ seed, profile, history, endpoint, sabotage }: W
     return !cloud.isBusy() && !(await scanned(tableNames.registry)).some(({ id }) => lanes.has(id?.S))
   }
 
+  /** Whether the nets would catch nothing: what dies of age they look for, whether or not there is any. */
+  const nothingWaits = async () => (await isIdle()) && !(await scanned(tableNames.registry)).some(isAgingMark)
+
   const sites = web(clock, history, () => isArmed)
   const eyes = prepared(connect({ endpoint: endpoint ?? NOWHERE, attemptTimeout: 20_000 }))
   const onlooker = keyStore(database(eyes, clock), tableNames.registry, { clock, ids: idsOf(), origin })
   const secrets = clientSecrets(seed, clock, onlooker)
   await createTables(eyes, tableNames)
   for (let slot = 0; slot < profile.processes; slot++) slots.push(launch(slot))
-  void cloud.castNets(isIdle)
+  void cloud.castNets(nothingWaits)
   if (profile.ttl === 'at once') void removeExpired()
 
   return {
@@ -260,6 +263,8 @@ export async function newWorld({ seed, profile, history, endpoint, sabotage }: W
     },
   }
 }
+
+const isAgingMark = ({ pk }: Item): boolean => pk?.S === 'aging'
 
 function noProcess(): never {
   throw new Error('there is no process')

@@ -229,6 +229,24 @@ describe('given a message that was deleted, and a rewind', () => {
     expect(rowsOf({ calls })).toEqual(['rewound'])
   })
 
+  describe('and its old handle is tried once more before it is brought back', () => {
+    const faults = ['lost and late DeleteItemCommand']
+    const again = [received(21, 21.1, 'b', send), deleted(22, 22.1, 'b')]
+
+    it('when that is repeated without an answer, and finds nothing, then it comes all the same', () => {
+      expect(rowsOf({ calls: [...before, rewound(4, 4.1), deleted(5, 7, 'a', { faults }), ...again] })).toEqual([])
+    })
+
+    it('when that is answered at once, then too much was brought back', () => {
+      expect(rowsOf({ calls: [...before, rewound(4, 4.1), deleted(5, 5.1, 'a'), ...again] })).toEqual(['rewound'])
+    })
+
+    it('when no rewind covers the first deletion, then too much was brought back by any', () => {
+      const calls = [...before, rewound(4, 4.1, 1), deleted(5, 7, 'a', { faults }), ...again]
+      expect(rowsOf({ calls })).toEqual(['rewound', 'rewound'])
+    })
+  })
+
   it('when it was deleted again while the next rewind went on, then it need not come a third time', () => {
     const again = [received(21, 21.1, 'b', send), rewound(30, 31), deleted(30.2, 30.3, 'b')]
     expect(rowsOf({ calls: [...before, rewind, ...again] })).toEqual([])

@@ -56,19 +56,26 @@ function checkLost({ history, originOf, apart }: Ledger, settings: Settings, mes
 
 function checkRevived(settings: Settings, rewinds: readonly Call[], message: Message): Violation[] {
   const { queue, receipts, deletions, sentBy } = message
+  const made = deletions.filter(({ outcome }) => outcome !== 'refused').map(({ call }) => call)
   const ended = deletions.filter(({ outcome }) => outcome === 'acknowledged').map(({ call }) => call)
   // What was sent before its queue was deleted is not in another one of its name.
   const gone = settings.deletions(queue).filter(({ from }) => sentBy !== undefined && sentBy.to < from)
-  return receipts.flatMap(({ call, message: { enqueueTime } }) => [
-    ...gone
-      .filter(({ to }) => call.from > to)
-      .map((deletion) => violation('revived', nameOf(message), sentBy, deletion, call)),
-    ...ended
-      .filter((deletion) => call.from > deletion.to && !mayBringBack(rewinds, deletion, call, enqueueTime))
-      .map((deletion) =>
-        violation(rewinds.length > 0 ? 'rewound' : 'revived', nameOf(message), sentBy, deletion, call),
-      ),
-  ])
+  return receipts.flatMap(({ call, message: { enqueueTime } }) => {
+    const mayComeAfter = (deletion: Call) => mayBringBack(rewinds, deletion, call, enqueueTime)
+    // Who tries again after no answer, and finds nothing, since it was deleted and not brought back yet, is told that it is gone.
+    const mayHaveFoundNothing = ({ faults, from }: Call) =>
+      faults.length > 0 && made.some((other) => other.from < from && mayComeAfter(other))
+    return [
+      ...gone
+        .filter(({ to }) => call.from > to)
+        .map((deletion) => violation('revived', nameOf(message), sentBy, deletion, call)),
+      ...ended
+        .filter((deletion) => call.from > deletion.to && !mayComeAfter(deletion) && !mayHaveFoundNothing(deletion))
+        .map((deletion) =>
+          violation(rewinds.length > 0 ? 'rewound' : 'revived', nameOf(message), sentBy, deletion, call),
+        ),
+    ]
+  })
 }
 
 /** Nothing comes before its delay is over, after its retention, or only to one who has never looked before. */

@@ -278,6 +278,23 @@ describe('given a message that was deleted, and a rewind', () => {
     expect(rowsOf({ calls })).toEqual(['miscounted'])
   })
 
+  it('when a receive of its first life is answered late in its second, then they cannot be told apart', () => {
+    const slow = received(2, 9, 'a', send)
+    const second = received(2.5, 2.6, 'b', send, 2)
+    const short = { nextVisibleTime: secondOf(2) }
+    const calls = [
+      make,
+      send,
+      withMessage(slow, short),
+      withMessage(second, short),
+      deleted(3, 3.1, 'b'),
+      rewound(4, 4.1),
+      received(5, 5.1, 'c', send),
+      deleted(10, 10.1, 'c'),
+    ]
+    expect(rowsOf({ calls })).toEqual([])
+  })
+
   it('when a handle of its first life deletes it in its second, then it trespasses', () => {
     const calls = [...before, rewound(4, 4.1), received(5, 5.1, 'b', send), deleted(6, 6.1, 'a')]
     expect(rowsOf({ calls })).toEqual(['trespassed'])

@@ -6,8 +6,9 @@ export function livesOf(message: Message): readonly Message[] | undefined {
   const lives: Receipt[][] = [[]]
   for (const receipt of message.receipts) {
     const life = lives.at(-1) ?? []
+    const earlier = lives.flat()
+    if (deletions.some((end) => earlier.includes(end.receipt) && !isBeside(end, receipt))) return undefined
     const ends = deletions.filter((deletion) => life.includes(deletion.receipt))
-    if (ends.some((end) => !isBeside(end, receipt))) return undefined
     if (ends.some(({ call }) => call.to <= receipt.call.from)) lives.push([receipt])
     else life.push(receipt)
   }

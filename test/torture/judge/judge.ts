@@ -1,4 +1,5 @@
 import type { Call, History } from '../history.ts'
+import { asJudged } from './calls.ts'
 import { ledgerOf } from './ledger.ts'
 import { judgePushes } from './pushes.ts'
 import { judgeQueues } from './queues.ts'
@@ -12,7 +13,8 @@ export interface Verdict {
 }
 
 /** Judges a whole history, once all that was to come has come. Another promise is another function here. */
-export function judge(history: History): Verdict {
+export function judge(seen: History): Verdict {
+  const history = { ...seen, calls: seen.calls.map(asJudged) }
   const ledger = ledgerOf(history)
   const { violations, tally } = judgeTexts(ledger)
   return {

@@ -376,6 +376,7 @@ describe('given items that something else has written', () => {
     expect((await store.first(lane, 10)).deliveries).toEqual([delivery])
     expect(told).toMatchObject(keys.map((sk) => ({ message: 'an item cannot be read', pk: lane, sk })))
     expect(await store.firstDue(lane)).toBe(delivery.dueAt)
+    expect(told).toHaveLength(2 * keys.length)
   })
 
   it('when fewer are wanted than there are of them, then they do not stand in the way', async () => {

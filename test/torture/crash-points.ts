@@ -75,11 +75,13 @@ export function waysBack(): WaysBack {
     },
 
     next(points) {
-      const [place] = missed(points).find(([point]) => passedBy.has(point) && !gone.has(point)) ?? []
-      const one = place === undefined ? undefined : passedBy.get(place)
-      if (place === undefined || !one) return undefined
-      gone.add(place)
-      return { ...one, profile: aimed(one.profile, [...(one.profile.aims ?? []), aimOf(place)]) }
+      for (const [place] of missed(points)) {
+        const one = passedBy.get(place)
+        if (!one || gone.has(place)) continue
+        gone.add(place)
+        return { ...one, profile: aimed(one.profile, [...(one.profile.aims ?? []), aimOf(place)]) }
+      }
+      return undefined
     },
   }
 }

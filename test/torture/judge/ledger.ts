@@ -1,5 +1,6 @@
 import type { Call, History } from '../history.ts'
 import { messagesIn, type ReceivedMessage } from '../perform.ts'
+import { isCalm } from '../profile.ts'
 import { bodyOf } from '../program.ts'
 
 /** The history of messages, put in order. */
@@ -55,7 +56,7 @@ export function ledgerOf(history: History): Ledger {
   const messages = new Map<string, Message>()
   const byOp = new Map(history.calls.map((call) => [call.op.id, call]))
   const receipts = new Map<string, Receipt>()
-  const { rates, aims = [], luck, leaving, skew } = history.profile
+  const { aims = [], luck, leaving, skew } = history.profile
 
   function messageOf(queue: string, msgId: string, sentBy?: Call): Message {
     const key = `${queue} ${msgId}`
@@ -96,7 +97,8 @@ export function ledgerOf(history: History): Ledger {
     messages: [...messages.values()],
     apart: 2 * skew,
     isCalm:
-      [...Object.values(rates), aims.length].every((number) => number === 0) &&
+      isCalm(history.profile) &&
+      aims.length === 0 &&
       luck === 0 &&
       leaving === 0 &&
       skew === 0 &&

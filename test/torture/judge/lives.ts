@@ -8,8 +8,8 @@ export function livesOf(message: Message): readonly Message[] | undefined {
     const life = lives.at(-1) ?? []
     const earlier = lives.flat()
     if (deletions.some((end) => earlier.includes(end.receipt) && !isBeside(end, receipt))) return undefined
-    const ends = deletions.filter((deletion) => life.includes(deletion.receipt))
-    if (ends.some(({ call }) => call.to <= receipt.call.from)) lives.push([receipt])
+    const isOver = deletions.some((end) => life.includes(end.receipt) && end.call.to <= receipt.call.from)
+    if (isOver) lives.push([receipt])
     else life.push(receipt)
   }
   return lives.map((receipts) => ({

@@ -12,11 +12,12 @@ export interface Hand {
   begin(delivery: Delivery): void
   /** The try has ended. `next` is how the delivery waits now; undefined when it is gone. */
   end(delivery: Delivery, next?: Delivery): void
-  /** Where the last look has ended. */
-  last(): Delivery | undefined
-  /** Takes up the first of the lane, or the first beyond one. What changes while they are read is known better. */
-  look(read: () => Promise<FirstDeliveries>, beyond?: Delivery): Promise<void>
+  /** Takes up what `read` finds, beyond a delivery where it is given one. What changes meanwhile is known better. */
+  look(where: Where, read: (beyond?: Delivery) => Promise<FirstDeliveries>): Promise<void>
 }
+
+/** Where a look begins: at the beginning of the lane, or where the last look has ended. */
+export type Where = 'anew' | 'on'
 
 /** An empty hand. */
 export function newHand(): Hand {
@@ -30,7 +31,6 @@ export function newHand(): Hand {
     waiting: () => waiting,
     underWay: () => [...underWay.values()],
     isAllKnown: () => isAllKnown,
-    last: () => last,
 
     begin(delivery) {
       waiting = waiting.filter(({ id }) => id !== delivery.id)
@@ -44,9 +44,10 @@ export function newHand(): Hand {
       if (next) waiting = [...waiting, next].toSorted(inOrder)
     },
 
-    async look(read, beyond) {
+    async look(where, read) {
+      const beyond = where === 'on' ? last : undefined
       touched = new Set(underWay.keys())
-      const { deliveries, isAll } = await read()
+      const { deliveries, isAll } = await read(beyond)
       const end = deliveries.at(-1)
       const wasRead = (one: Delivery) =>
         (!beyond || inOrder(one, beyond) > 0) && (isAll || !end || inOrder(one, end) <= 0)

@@ -6,7 +6,7 @@ import type { Bell } from '../store/bell.ts'
 import type { Deliveries } from '../store/deliveries.ts'
 import type { Rest } from '../store/work.ts'
 import type { Duty } from './duty.ts'
-import { newHand } from './hand.ts'
+import { newHand, type Where } from './hand.ts'
 import { tryDelivery, type Tried } from './try-delivery.ts'
 
 /** The bounds of one run. */
@@ -115,8 +115,8 @@ export function newShift(
     return plan({ waiting: hand.waiting(), underWay: hand.underWay(), allowed, waitOf }, limits, clock.now())
   }
 
-  /** Where it is time to look: from the beginning of the lane, or on from where the last look has ended. */
-  function nextLook({ begin, room }: Plan): 'anew' | 'on' | undefined {
+  /** Where it is time to look. */
+  function nextLook({ begin, room }: Plan): Where | undefined {
     if (nextLookAt === undefined) return 'anew'
     if (begin.length > 0 || room === 0) return undefined
     // A clock that has stepped back must not keep anybody from looking.
@@ -126,13 +126,12 @@ export function newShift(
     return hand.underWay().length === 0 ? 'anew' : 'on'
   }
 
-  async function look(where: 'anew' | 'on', { limits }: Duty, { room }: Plan): Promise<void> {
-    const beyond = where === 'on' ? hand.last() : undefined
+  async function look(where: Where, { limits }: Duty, { room }: Plan): Promise<void> {
     const known = hand.waiting().filter((one) => !isFirstTry(one)).length + hand.underWay().length
     const atFirst = nextLookAt === undefined ? limits.failing + limits.firstTries : 0
-    const wanted = beyond ? Math.max(2 * room, LEAST_READ_ON) : Math.max(known + 2 * room, atFirst)
-    if (!beyond) nextLookAt = clock.now() + LOOK_EVERY
-    await hand.look(() => deliveries.first(laneId, Math.min(wanted, MOST_READ), beyond), beyond)
+    const wanted = where === 'on' ? Math.max(2 * room, LEAST_READ_ON) : Math.max(known + 2 * room, atFirst)
+    if (where === 'anew') nextLookAt = clock.now() + LOOK_EVERY
+    await hand.look(where, (beyond) => deliveries.first(laneId, Math.min(wanted, MOST_READ), beyond))
   }
 
   /** Begins what is to be begun now. */

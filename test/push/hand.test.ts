@@ -11,8 +11,17 @@ const delivery = (place: number, attempt = 0): Delivery => ({
   attempt,
 })
 const lane = (...places: number[]) => places.map((place) => delivery(place))
-const look = (hand: Hand, deliveries: readonly Delivery[], isAll = true, beyond?: Delivery) =>
-  hand.look(() => Promise.resolve({ deliveries, isAll }), beyond)
+const look = (hand: Hand, deliveries: readonly Delivery[], isAll = true) =>
+  hand.look('anew', () => Promise.resolve({ deliveries, isAll }))
+/** Reads on, and says beyond what. */
+async function lookOn(hand: Hand, deliveries: readonly Delivery[], isAll = true): Promise<Delivery | undefined> {
+  let from: Delivery | undefined
+  await hand.look('on', (beyond) => {
+    from = beyond
+    return Promise.resolve({ deliveries, isAll })
+  })
+  return from
+}
 const placesOf = (deliveries: readonly Delivery[]) => deliveries.map(({ id }) => Number(id.slice(1)))
 const waiting = (hand: Hand) => placesOf(hand.waiting())
 
@@ -92,13 +101,11 @@ describe('given deliveries in hand', () => {
   it('when a look reads on from the last, then what lies before stays known, and what is gone beyond is forgotten', async () => {
     const hand = await given(1, 2, 5, 6)
     await look(hand, lane(1, 2), false)
-    expect(hand.last()).toEqual(delivery(2))
-    await look(hand, lane(3, 5), false, hand.last())
-    expect(waiting(hand)).toEqual([1, 2, 3, 5, 6])
-    expect([hand.last(), hand.isAllKnown()]).toEqual([delivery(5), false])
-    await look(hand, [], true, hand.last())
-    expect(waiting(hand)).toEqual([1, 2, 3, 5])
-    expect([hand.last(), hand.isAllKnown()]).toEqual([delivery(5), true])
+    expect(await lookOn(hand, lane(3, 5), false)).toEqual(delivery(2))
+    expect([waiting(hand), hand.isAllKnown()]).toEqual([[1, 2, 3, 5, 6], false])
+    expect(await lookOn(hand, [])).toEqual(delivery(5))
+    expect([waiting(hand), hand.isAllKnown()]).toEqual([[1, 2, 3, 5], true])
+    expect(await lookOn(hand, [])).toEqual(delivery(5))
   })
 })
 
@@ -110,7 +117,7 @@ describe('given a look that takes its time', () => {
     let answer = () => undefined as void
     const isAnswered = new Promise<void>((resolve) => (answer = resolve))
     const startLook = () => {
-      const looked = hand.look(() => isAnswered.then(() => ({ deliveries: read, isAll })))
+      const looked = hand.look('anew', () => isAnswered.then(() => ({ deliveries: read, isAll })))
       return () => {
         answer()
         return looked
@@ -172,11 +179,14 @@ describe('given any course of looks and tries', () => {
         const used = new Set<string>()
         for (const step of steps) {
           if (step.kind === 'look') {
-            const beyond = step.isOn ? hand.last() : undefined
-            const all = inOrder().filter(({ publishedAt }) => publishedAt > (beyond?.publishedAt ?? 0))
-            await look(hand, all.slice(0, step.limit), all.length <= step.limit, beyond)
+            let read: readonly Delivery[] = []
+            await hand.look(step.isOn ? 'on' : 'anew', (beyond) => {
+              const all = inOrder().filter(({ publishedAt }) => publishedAt > (beyond?.publishedAt ?? 0))
+              read = all.slice(0, step.limit)
+              return Promise.resolve({ deliveries: read, isAll: all.length <= step.limit })
+            })
             const seen = [...hand.waiting(), ...hand.underWay()]
-            for (const one of all.slice(0, step.limit)) expect(seen).toContainEqual(one)
+            for (const one of read) expect(seen).toContainEqual(one)
           } else if (step.kind === 'add') {
             const one = delivery(step.place)
             if (!used.has(one.id)) stored.set(one.id, one)

@@ -360,7 +360,7 @@ describe('given what is not HTTP', () => {
 })
 
 describe('given a gateway that closes', () => {
-  it('when requests wait, then they are answered, idle connections end, and it takes less than a second', async () => {
+  it('when requests wait, then they are answered, and idle connections end', async () => {
     const { handler, began } = waitingHandler()
     const { close, opened, port } = await gatewayOf(handler)
     const idle = await opened()
@@ -368,9 +368,7 @@ describe('given a gateway that closes', () => {
     for (const socket of waiting) socket.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n')
     await began(5)
     const answers = Promise.all(waiting.map((socket) => text(socket)))
-    const from = performance.now()
     await close()
-    expect(performance.now() - from).toBeLessThan(500)
     expect(await text(idle)).toBe('')
     for (const answer of await answers) expect(answer).toMatch(/Connection: close[^]*nothing came$/)
     const late = connect(port, '127.0.0.1')
@@ -384,9 +382,7 @@ describe('given a gateway that closes', () => {
     answered.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n')
     sent.write('POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc')
     await expect.poll(() => handler.mock.calls.length).toBe(1)
-    const from = performance.now()
     await close()
-    expect(performance.now() - from).toBeLessThan(1_000)
   })
 
   it('when it is closed twice, then both are done', async () => {

@@ -5,6 +5,7 @@ import { after } from '../domain/time.ts'
 import { firstLine, LocalError } from '../local/local-error.ts'
 import { ONLY_ACCOUNT } from '../names.ts'
 import type { KeyStore, StoredKey } from '../store/keys.ts'
+import type { Changed } from '../store/records.ts'
 import { account, allowed, duration } from './key-arguments.ts'
 import { clock, missingDirectory, withKeys, type KeyPlace } from './key-place.ts'
 import { keysText, keyText, shown, type ShownKey } from './key-text.ts'
@@ -110,7 +111,7 @@ function changed(
   secretId: string,
   action: string,
   options: Options,
-  change: (keys: KeyStore, key: StoredKey) => Promise<boolean>,
+  change: (keys: KeyStore, key: StoredKey) => Promise<Changed>,
   secretKey?: string,
 ): Promise<void> {
   return withExistingKeys(options, async (keys) => {

@@ -109,8 +109,12 @@ function cancelled(error: TransactionCanceledException): never {
   throw error
 }
 
-/** What became of a conditional write. `found` is the item that stood in its way. */
-export type Outcome = { readonly won: true } | { readonly won: false; readonly found: Item | undefined }
+/**
+ * What became of a conditional write. `found` is the item that stood in its way. `isOpen` where an earlier attempt got no
+ * answer, and may have taken place and been written over since.
+ */
+export type Outcome =
+  { readonly won: true } | { readonly won: false; readonly found: Item | undefined; readonly isOpen: boolean }
 
 /**
  * Makes a conditional write of which `isOurs` recognises the result, by a value that no other call writes. When a repeat
@@ -128,7 +132,7 @@ export async function settle(
       return { won: true }
     } catch (error) {
       if (error instanceof Refused)
-        return repeated && isOurs(error.found) ? { won: true } : { won: false, found: error.found }
+        return repeated && isOurs(error.found) ? { won: true } : { won: false, found: error.found, isOpen: repeated }
       if (!(error instanceof Uncertain) || clock.now() >= giveUpAt) throw error
       await clock.sleep(Math.random() * 100)
     }

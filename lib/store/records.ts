@@ -38,8 +38,8 @@ export interface Records<Thing, Change> {
   /** All things of a partition in the order of their keys, as they are now. */
   list(pk: string): Promise<readonly Thing[]>
   create(thing: Thing): Promise<'created' | 'taken' | 'in release'>
-  /** Changes the named attributes; false when the thing is no longer as it was read. `changeId` is this call's alone. */
-  change(thing: Thing, change: Change, changeId: string): Promise<boolean>
+  /** Changes the named attributes. `changeId` is this call's alone. */
+  change(thing: Thing, change: Change, changeId: string): Promise<Changed>
   /** The writes of `create` and `change`, to be made together with others. Whoever makes them forgets the things then. */
   writeOf(thing: Thing): Put
   writeOfChange(thing: Thing, change: Change, changeId: string): Update
@@ -50,6 +50,12 @@ export interface Records<Thing, Change> {
   /** Forgets here what was read of the thing. */
   forget(thing: Thing): void
 }
+
+/**
+ * Whether a change was made: false when the thing is no longer as it was read; undefined when that is so and nobody knows
+ * whether an attempt that got no answer was made before.
+ */
+export type Changed = boolean | undefined
 
 /** How long a process goes on with a record that it has read, in milliseconds. */
 export const CACHE_LIFETIME = 1_000
@@ -138,7 +144,8 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
       const outcome = await settle(
         clock,
         () => db.write(put),
-        (found) => found !== undefined && textIn(found, 'id') === thing.id,
+        // It may have been made, and deleted since.
+        (found) => found !== undefined && (textIn(found, 'id') ?? textIn(found, 'formerId')) === thing.id,
       )
       // What was read of an earlier thing of this name must not be used any more.
       forget(thing)
@@ -148,13 +155,13 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
 
     async change(thing, change, changeId) {
       const update = new UpdateItemCommand({ ...writeOfChange(thing, change, changeId) })
-      const { won } = await settle(
+      const outcome = await settle(
         clock,
         () => db.write(update),
         (found) => found !== undefined && textIn(found, 'changeId') === changeId,
       )
       forget(thing)
-      return won
+      return outcome.won || (outcome.isOpen ? undefined : false)
     },
 
     /** Leaves its id behind, so that nothing of it that is still on its way revives it. */

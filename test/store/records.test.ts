@@ -6,7 +6,7 @@ import { database } from '../../lib/store/database.ts'
 import { records, reservedFor, type Kind, type Records } from '../../lib/store/records.ts'
 import { manualClock, untilAsleep, whilePassing, type ManualClock } from '../support/clock.ts'
 import { testEngine } from '../support/engine.ts'
-import { countCalls, faultsOf, injectFaults, type Fault } from '../support/faults.ts'
+import { beforeCall, countCalls, faultsOf, injectFaults, type Fault } from '../support/faults.ts'
 import { newTables, type Client } from '../support/service.ts'
 
 interface Thing {
@@ -172,6 +172,15 @@ describe('given a creation', () => {
     },
   )
 
+  it('when its answer is lost and it is deleted before the next try, then it was created', async () => {
+    const process = newProcess((client) => {
+      injectFaults(client, faultsOf('PutItemCommand', 'lost after'))
+      beforeCall(client, 'PutItemCommand', 2, () => newProcess().remove(thing, 0))
+    })
+    expect(await passing(process.create(thing))).toBe('created')
+    expect(await process.read(here)).toBeUndefined()
+  })
+
   it('when the name was taken and an answer is lost, then it is taken', async () => {
     await newProcess().create(thing)
     const late = failing('PutItemCommand', 'lost before')
@@ -217,6 +226,26 @@ describe('given a change', () => {
       await newProcess().create(thing)
       expect(await passing(failing('UpdateItemCommand', fault).change(thing, { weight: 2 }, 'c-2'))).toBe(true)
       expect(await newProcess().read(here)).toEqual({ ...thing, weight: 2, changeId: 'c-2' })
+    },
+  )
+
+  it.each<[Fault, boolean | undefined]>([
+    ['throttled', false],
+    ['lost before', undefined],
+    ['lost after', undefined],
+  ])(
+    'when its write is %s, and another change comes before the next try, then whether it was made is %s',
+    async (fault, isMade) => {
+      const other = newProcess()
+      await other.create(thing)
+      const process = newProcess((client) => {
+        injectFaults(client, faultsOf('UpdateItemCommand', fault))
+        beforeCall(client, 'UpdateItemCommand', 2, async () => {
+          const present = await other.read(here)
+          await other.change(present ?? thing, { word: 'y' }, 'c-3')
+        })
+      })
+      expect(await passing(process.change(thing, { weight: 2 }, 'c-2'))).toBe(isMade)
     },
   )
 })

@@ -18,6 +18,8 @@ interface Setting {
   /** Another process over the same tables, whose calls succeed. */
   readonly other: Services
   ask(services: Services, parameters: Record<string, string>): Promise<Answer>
+  /** Ends the faults. */
+  heal(): void
 }
 
 async function given(command: string, ...faults: Fault[]): Promise<Setting> {
@@ -33,12 +35,19 @@ async function given(command: string, ...faults: Fault[]): Promise<Setting> {
   })
   await ask(other, { Action: 'CreateQueue', queueName: 'orders' })
   armed.now = true
-  return { clock, unlucky, other, ask: (services, parameters) => whilePassing(clock, ask(services, parameters)) }
+  return {
+    clock,
+    unlucky,
+    other,
+    ask: (services, parameters) => whilePassing(clock, ask(services, parameters)),
+    heal: () => (armed.now = false),
+  }
 }
 
 const send = { Action: 'SendMessage', queueName: 'orders', msgBody: 'hello' }
 const receive = { Action: 'ReceiveMessage', queueName: 'orders' }
 const receiveAll = { Action: 'BatchReceiveMessage', queueName: 'orders', numOfMsg: '16' }
+const attributes = { Action: 'GetQueueAttributes', queueName: 'orders' }
 const remove = (handle: string) => ({ Action: 'DeleteMessage', queueName: 'orders', receiptHandle: handle })
 
 const bodies = (answer: Answer) => (answer['msgInfoList'] as { msgBody: string }[]).map(({ msgBody }) => msgBody)
@@ -205,4 +214,31 @@ describe('given the registry', () => {
       })
     },
   )
+
+  it('when a change was made, and its queue is deleted before an answer, then nobody is told that it was not made', async () => {
+    const { unlucky, other, ask, heal } = await given('UpdateItemCommand', ...Array<Fault>(100).fill('lost after'))
+    const changing = ask(unlucky, { Action: 'SetQueueAttributes', queueName: 'orders', visibilityTimeout: '77' })
+    while ((await ask(other, attributes))['visibilityTimeout'] !== 77);
+    expect(await ask(other, { Action: 'DeleteQueue', queueName: 'orders' })).toMatchObject({ code: 0 })
+    heal()
+    expect(await changing).toMatchObject({ code: 6000 })
+  })
+
+  it('when a rewind was made, and then overtaken until it is too late for it, then nobody is told that it was not made', async () => {
+    const { clock, unlucky, other, ask, heal } = await given(
+      'UpdateItemCommand',
+      ...Array<Fault>(100).fill('lost after'),
+    )
+    const change = { Action: 'SetQueueAttributes', queueName: 'orders', rewindSeconds: '60' }
+    expect(await ask(other, change)).toMatchObject({ code: 0 })
+    await ask(other, send)
+    const { receiptHandle } = await ask(other, receive)
+    expect(await ask(other, remove(receiptHandle as string))).toMatchObject({ code: 0 })
+    const startConsumeTime = String(Math.floor(clock.now() / 1_000) - 60)
+    const rewinding = ask(unlucky, { Action: 'RewindQueue', queueName: 'orders', startConsumeTime })
+    while ((await ask(other, receive)).code !== 0);
+    expect(await ask(other, change)).toMatchObject({ code: 0 })
+    heal()
+    expect(await rewinding).toMatchObject({ code: 6000 })
+  })
 })

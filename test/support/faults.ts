@@ -44,6 +44,19 @@ export function faultsOf(command: string, ...faults: Fault[]): (call: SeenCall) 
   return (call) => (call.command === command ? faults.shift() : undefined)
 }
 
+/** Lets something happen before the so-many-th call of the named command. */
+export function beforeCall(client: Client, command: string, call: number, happens: () => Promise<unknown>): void {
+  let calls = 0
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        if (commandName === command && ++calls === call) await happens()
+        return next(args)
+      },
+    { step: 'initialize', priority: 'high', name: 'before' },
+  )
+}
+
 /** How often each command was called. */
 export function countCalls(client: Client): Record<string, number> {
   const calls: Record<string, number> = {}

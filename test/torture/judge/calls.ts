@@ -9,24 +9,3 @@ export function callsOf(history: History, kind: Op['kind']): readonly Call[] {
   known.set(history, found)
   return found.get(kind) ?? []
 }
-
-const CHANGES: ReadonlySet<Op['kind']> = new Set([
-  'change',
-  'bury',
-  'rewind',
-  'clear',
-  'destroy',
-  'want',
-  'unsubscribe',
-])
-
-/** What is to be changed is not there. */
-const GONE = 4_440
-
-const lostWrite = /^(lost after|lost and late|failed) (Put|Update|Delete|Transact)/
-
-/** As it is judged: a change that is told that there is nothing to change may have been made by a try that got no answer. */
-export const asJudged = (call: Call): Call =>
-  CHANGES.has(call.op.kind) && call.code === GONE && call.faults.some((fault) => lostWrite.test(fault))
-    ? { ...call, outcome: 'unknown' }
-    : call

@@ -370,17 +370,6 @@ describe('given a subscription that is replaced by another of its name', () => {
     expect(rowsOf({ calls, arrivals: [push] })).toEqual([])
   })
 
-  it.each([
-    ['a write', 'may have been made', 'lost after UpdateItemCommand', []],
-    ['a read', 'was not made', 'lost after GetItemCommand', ['unmatched']],
-  ])('when a change is told that it is gone, after the answer to %s was lost, then it %s', (_, __, fault, rows) => {
-    const { call: publish, push } = published(['green'])
-    const act = { kind: 'want', topic: 'news', name: 'one', filter: ['green'], strategy: 'BACKOFF_RETRY' } as const
-    const change = call(99, 102, act, { outcome: 'refused', code: 4_440, faults: [fault] })
-    const calls = [topic, subscribed(1, 1.1, ['red']), publish, change]
-    expect(rowsOf({ calls, arrivals: [push] })).toEqual(rows)
-  })
-
   it('when a change was called before it began, and took long, then it may have come to it', () => {
     const { call: publish, push } = published(['green'])
     const act = { kind: 'want', topic: 'news', name: 'one', filter: ['green'], strategy: 'BACKOFF_RETRY' } as const

@@ -4,8 +4,8 @@ import { lasting, type KeyStatus } from '../domain/key.ts'
 import { after } from '../domain/time.ts'
 import { firstLine, LocalError } from '../local/local-error.ts'
 import { ONLY_ACCOUNT } from '../names.ts'
+import { Uncertain } from '../store/database.ts'
 import type { KeyStore, StoredKey } from '../store/keys.ts'
-import type { Changed } from '../store/records.ts'
 import { account, allowed, duration } from './key-arguments.ts'
 import { clock, missingDirectory, withKeys, type KeyPlace } from './key-place.ts'
 import { keysText, keyText, shown, type ShownKey } from './key-text.ts'
@@ -111,11 +111,15 @@ function changed(
   secretId: string,
   action: string,
   options: Options,
-  change: (keys: KeyStore, key: StoredKey) => Promise<Changed>,
+  change: (keys: KeyStore, key: StoredKey) => Promise<boolean>,
   secretKey?: string,
 ): Promise<void> {
   return withExistingKeys(options, async (keys) => {
-    if (!(await change(keys, await existing(keys, secretId)))) throw overtaken(secretId)
+    const key = await existing(keys, secretId)
+    const isMade = await change(keys, key).catch((error: unknown) => {
+      throw error instanceof Uncertain ? perhapsChanged(secretId, secretKey) : error
+    })
+    if (!isMade) throw overtaken(secretId)
     await told(keys, secretId, action, options, secretKey)
   })
 }
@@ -134,6 +138,13 @@ async function existing(keys: KeyStore, secretId: string): Promise<StoredKey> {
 }
 
 const overtaken = (secretId: string) => new LocalError(`${secretId} was changed at the same time: try again`)
+
+/** A secret that is perhaps in use is shown: nobody else knows it, and without it the end of a rotation would lock all out. */
+const perhapsChanged = (secretId: string, secretKey?: string) =>
+  new LocalError(
+    `nobody knows whether ${secretId} was changed: see what list says of it` +
+      (secretKey === undefined ? '' : `; if it is being rotated, its new secret is ${secretKey}`),
+  )
 
 /** Says what became of a key, to whoever asked and to the log. */
 async function told(keys: KeyStore, secretId: string, action: string, options: Options, secretKey?: string) {

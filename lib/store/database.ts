@@ -109,16 +109,13 @@ function cancelled(error: TransactionCanceledException): never {
   throw error
 }
 
-/**
- * What became of a conditional write. `found` is the item that stood in its way. `isOpen` where an earlier attempt got no
- * answer, and may have taken place and been written over since.
- */
-export type Outcome =
-  { readonly won: true } | { readonly won: false; readonly found: Item | undefined; readonly isOpen: boolean }
+/** What became of a conditional write. `found` is the item that stood in its way. */
+export type Outcome = { readonly won: true } | { readonly won: false; readonly found: Item | undefined }
 
 /**
  * Makes a conditional write of which `isOurs` recognises the result, by a value that no other call writes. When a repeat
- * fails on its condition because the first attempt took place after all, that is a success.
+ * fails on its condition because the first attempt took place after all, that is a success. Where something else stands in
+ * its way, `isOurs` may throw `Uncertain`: the first attempt may have taken place all the same, and been written over since.
  */
 export async function settle(
   clock: Clock,
@@ -132,7 +129,7 @@ export async function settle(
       return { won: true }
     } catch (error) {
       if (error instanceof Refused)
-        return repeated && isOurs(error.found) ? { won: true } : { won: false, found: error.found, isOpen: repeated }
+        return repeated && isOurs(error.found) ? { won: true } : { won: false, found: error.found }
       if (!(error instanceof Uncertain) || clock.now() >= giveUpAt) throw error
       await clock.sleep(Math.random() * 100)
     }

@@ -6,7 +6,7 @@ import type { Origin, Pair } from '../first-pair.ts'
 import { ONLY_ACCOUNT } from '../names.ts'
 import { attributesOf, numberIn, required, textIn } from './attributes.ts'
 import type { Database, Item } from './database.ts'
-import { records, type Changed, type Kind } from './records.ts'
+import { records, type Kind } from './records.ts'
 import { sealing, type Sealing } from './sealing.ts'
 
 /**
@@ -22,11 +22,12 @@ export interface KeyStore {
   list(): Promise<readonly StoredKey[]>
   /** False when the SecretId is taken, or was once. */
   create(pair: Pair, account: string, allow?: readonly Permission[]): Promise<boolean>
-  setStatus(key: StoredKey, status: KeyStatus): Promise<Changed>
+  /** As all changes: false when the key is no longer as it was read. */
+  setStatus(key: StoredKey, status: KeyStatus): Promise<boolean>
   /** Gives it another secret; the present one is good until then, if anything is said. */
-  rotate(key: StoredKey, secretKey: string, until?: Instant): Promise<Changed>
+  rotate(key: StoredKey, secretKey: string, until?: Instant): Promise<boolean>
   /** Ends what is left of a rotation: the newest secret alone is good. */
-  endRotation(key: StoredKey): Promise<Changed>
+  endRotation(key: StoredKey): Promise<boolean>
   /** False when it is gone. */
   remove(key: StoredKey): Promise<boolean>
   /**

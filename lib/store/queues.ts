@@ -10,7 +10,7 @@ import { agingMark } from './aging.ts'
 import { flagIn, numberIn, required, textIn, writeFlag } from './attributes.ts'
 import type { Database, Item, Outcome } from './database.ts'
 import { notesOf, writeNotes } from './notes.ts'
-import { isReleased, records, reservedFor, type Changed, type Kind, type RecordsOptions } from './records.ts'
+import { isReleased, records, reservedFor, type Kind, type RecordsOptions } from './records.ts'
 import { transact } from './transaction.ts'
 
 /** The queues of the accounts: pk `account#<appId>`, sk `queue#<name>`, the name in lower case. */
@@ -25,10 +25,10 @@ export interface Queues {
    */
   create(queue: Queue, deadLetterQueue?: Queue): Promise<boolean>
   /**
-   * Changes the named attributes; not either when the dead-letter queue that it is bound to by this is no longer as it was
-   * read. `changeId` is this call's alone.
+   * Changes the named attributes; false when the queue is no longer as it was read, or the dead-letter queue that it is
+   * bound to by this. `changeId` is this call's alone.
    */
-  change(queue: Queue, change: QueueChange, changeId: string, deadLetterQueue?: Queue): Promise<Changed>
+  change(queue: Queue, change: QueueChange, changeId: string, deadLetterQueue?: Queue): Promise<boolean>
   /** Takes rewinds that have nothing to deliver any more from the record. Nobody has to be waited for. */
   endRewinds(queue: Queue, done: readonly Rewind[], changeId: string): Promise<void>
   /** Gives up the shards above `writeShards`, which were found empty. Nobody has to be waited for: looks there find nothing. */

@@ -1,7 +1,7 @@
 import { GetItemCommand, PutItemCommand, UpdateItemCommand, type Put, type Update } from '@aws-sdk/client-dynamodb'
 import type { Clock, Seconds } from '../domain/time.ts'
 import { attributesOf, textIn, ttlOf, type Values } from './attributes.ts'
-import { queryAll, settle, type Database, type Item } from './database.ts'
+import { queryAll, settle, Uncertain, type Database, type Item } from './database.ts'
 import { newKept } from './kept.ts'
 
 /** How a kind of thing lies in its records. */
@@ -37,9 +37,10 @@ export interface Records<Thing, Change> {
   get(place: Place): Promise<Thing | undefined>
   /** All things of a partition in the order of their keys, as they are now. */
   list(pk: string): Promise<readonly Thing[]>
+  /** Throws `Uncertain`, as `change` does, when it may have been made, and something else was found since. */
   create(thing: Thing): Promise<'created' | 'taken' | 'in release'>
-  /** Changes the named attributes. `changeId` is this call's alone. */
-  change(thing: Thing, change: Change, changeId: string): Promise<Changed>
+  /** Changes the named attributes; false when the thing is no longer as it was read. `changeId` is this call's alone. */
+  change(thing: Thing, change: Change, changeId: string): Promise<boolean>
   /** The writes of `create` and `change`, to be made together with others. Whoever makes them forgets the things then. */
   writeOf(thing: Thing): Put
   writeOfChange(thing: Thing, change: Change, changeId: string): Update
@@ -50,12 +51,6 @@ export interface Records<Thing, Change> {
   /** Forgets here what was read of the thing. */
   forget(thing: Thing): void
 }
-
-/**
- * Whether a change was made: false when the thing is no longer as it was read; undefined when that is so and nobody knows
- * whether an attempt that got no answer was made before.
- */
-export type Changed = boolean | undefined
 
 /** How long a process goes on with a record that it has read, in milliseconds. */
 export const CACHE_LIFETIME = 1_000
@@ -144,8 +139,7 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
       const outcome = await settle(
         clock,
         () => db.write(put),
-        // It may have been made, and deleted since.
-        (found) => found !== undefined && (textIn(found, 'id') ?? textIn(found, 'formerId')) === thing.id,
+        (found) => certainly(found?.['id']?.S === thing.id),
       )
       // What was read of an earlier thing of this name must not be used any more.
       forget(thing)
@@ -155,13 +149,13 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
 
     async change(thing, change, changeId) {
       const update = new UpdateItemCommand({ ...writeOfChange(thing, change, changeId) })
-      const outcome = await settle(
+      const { won } = await settle(
         clock,
         () => db.write(update),
-        (found) => found !== undefined && textIn(found, 'changeId') === changeId,
+        (found) => certainly(found?.['changeId']?.S === changeId),
       )
       forget(thing)
-      return outcome.won || (outcome.isOpen ? undefined : false)
+      return won
     },
 
     /** Leaves its id behind, so that nothing of it that is still on its way revives it. */
@@ -195,6 +189,15 @@ export function records<Thing extends { readonly id: string; readonly changeId: 
       forget(thing)
     },
   }
+}
+
+/**
+ * What a repeated write finds, if it is not ours, came after ours or in its place: nobody knows which, and to decide anew on
+ * it might make a change twice, or refuse one that was made.
+ */
+function certainly(isOurs: boolean): boolean {
+  if (!isOurs) throw new Uncertain('a write without an answer was overtaken: it may have been made before')
+  return isOurs
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Clock } from '../domain/time.ts'
 import { numberIn, required, textIn, textsIn, writeTexts } from './attributes.ts'
 import type { Database, Item } from './database.ts'
 import { newKept } from './kept.ts'
-import { CACHE_LIFETIME, records, type Changed, type Kind, type RecordsOptions } from './records.ts'
+import { CACHE_LIFETIME, records, type Kind, type RecordsOptions } from './records.ts'
 
 /**
  * The subscriptions of topics: pk `topic#<topicId>`, sk `subscription#<name>`, the name in lower case. What a topic has is
@@ -23,8 +23,8 @@ export interface Subscriptions {
   read(topicId: string, name: string): Promise<Subscription>
   /** False when the name is taken. Answers when every publisher knows of it. */
   create(subscription: Subscription): Promise<boolean>
-  /** Changes the named attributes. `changeId` is this call's alone. */
-  change(subscription: Subscription, change: SubscriptionChange, changeId: string): Promise<Changed>
+  /** Changes the named attributes; false when it is no longer as it was read. `changeId` is this call's alone. */
+  change(subscription: Subscription, change: SubscriptionChange, changeId: string): Promise<boolean>
   /** False when this very subscription is gone. */
   remove(subscription: Subscription): Promise<boolean>
 }

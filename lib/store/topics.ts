@@ -5,7 +5,7 @@ import { filterTypes, type FilterType, type Topic, type TopicChange } from '../d
 import { numberIn, required, textIn } from './attributes.ts'
 import type { Database, Item } from './database.ts'
 import { notesOf, writeNotes } from './notes.ts'
-import { records, reservedFor, type Changed, type Kind, type RecordsOptions } from './records.ts'
+import { records, reservedFor, type Kind, type RecordsOptions } from './records.ts'
 
 /** The topics of the accounts: pk `account#<appId>`, sk `topic#<name>`, the name in lower case. */
 export interface Topics {
@@ -15,8 +15,8 @@ export interface Topics {
   read(account: string, name: string): Promise<Topic>
   /** False when the name is taken. Throws `topicNameInRelease` where the wait after a deletion is not over. */
   create(topic: Topic): Promise<boolean>
-  /** Changes the named attributes. `changeId` is this call's alone. */
-  change(topic: Topic, change: TopicChange, changeId: string): Promise<Changed>
+  /** Changes the named attributes; false when the topic is no longer as it was read. `changeId` is this call's alone. */
+  change(topic: Topic, change: TopicChange, changeId: string): Promise<boolean>
   /** False when this very topic is gone. Its name is free again after `freeAfter`. */
   remove(topic: Topic, freeAfter: Seconds): Promise<boolean>
   /** All topics of the account, by name. */

@@ -27,7 +27,7 @@ export async function transact(
       await db.attempt(command)
       return { won: true }
     } catch (error) {
-      if (error instanceof Refused) return { won: false, found: error.found, isOpen: false }
+      if (error instanceof Refused) return { won: false, found: error.found }
       if (!(error instanceof Throttled || error instanceof Uncertain)) throw error
       await clock.sleep(Math.random() * backOff)
       if (!(await goesOn()) || clock.now() >= giveUpAt) throw error

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { runKeys } from '../../lib/cli/key-commands.ts'
 import { startEngine } from '../../lib/local/engine.ts'
@@ -13,6 +14,7 @@ import { tableNames } from '../../lib/local/table-names.ts'
 import { connect } from '../../lib/store/connection.ts'
 import { createTables } from '../../lib/store/create-tables.ts'
 import { emulatedCloud } from '../cdk/emulated-cloud.ts'
+import { timeout } from '../support/faults.ts'
 import { endServers, startServer, type LocalServer } from '../support/local-server.ts'
 import { key as first } from '../support/service.ts'
 import { signedEvent } from '../support/signed-request.ts'
@@ -68,6 +70,25 @@ function started(...args: readonly string[]): Promise<Outcome> {
     execFile(process.execPath, [program, ...args], { cwd: parent }, (error, out, errors) =>
       tell({ code: error ? Number(error.code) : 0, out, errors }),
     )
+  })
+}
+
+/** Has the next update take place without an answer, and another change come after it. */
+function overtakeNextUpdate(): void {
+  const { send } = DynamoDBClient.prototype
+  const sending = vi.spyOn(DynamoDBClient.prototype, 'send')
+  const answer = async (client: DynamoDBClient, command: Parameters<typeof send>[0]) => {
+    const answered: unknown = await Reflect.apply(send, client, [command])
+    if (!(command instanceof UpdateItemCommand)) return answered
+    sending.mockRestore()
+    const { TableName, Key } = command.input
+    const ExpressionAttributeValues = { ':other': { S: 'another' } }
+    const UpdateExpression = 'SET changeId = :other'
+    await client.send(new UpdateItemCommand({ TableName, Key, UpdateExpression, ExpressionAttributeValues }))
+    throw timeout()
+  }
+  sending.mockImplementation(function (this: DynamoDBClient, command) {
+    return answer(this, command) as never
   })
 }
 
@@ -175,6 +196,15 @@ describe('given a data directory and its servers', () => {
     expect((await run('delete', secretId, ...at)).out).toBe(`deleted ${secretId}\n`)
     expect((await done('list', ...at)).map((key: { secretId: string }) => key.secretId)).not.toContain(secretId)
     expect(await run('enable', secretId, ...at)).toMatchObject({ code: 1, errors: `there is no key ${secretId}\n` })
+  })
+
+  it('when a rotation gets no answer and another change overtakes it, then nobody knows, and its secret is shown', async () => {
+    const { secretId } = await done('create', ...at)
+    overtakeNextUpdate()
+    const { code, out, errors } = await run('rotate', secretId, ...at)
+    expect([code, out]).toEqual([1, ''])
+    const [, secretKey] = /^nobody knows whether .* its new secret is (\w{32})\n$/.exec(errors) ?? []
+    expect(await codeFor(server, { secretId, secretKey: String(secretKey) })).toBe(0)
   })
 
   it('when a server has a pair of its own, then the one that everybody knows is good no more', async () => {

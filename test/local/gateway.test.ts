@@ -18,6 +18,7 @@ const tooLarge = () => ({ statusCode: 200, headers: { 'content-type': 'applicati
 const gateways: Gateway[] = []
 
 afterEach(async () => {
+  vi.useRealTimers()
   await Promise.all(gateways.splice(0).map(({ close }) => close()))
 })
 
@@ -368,6 +369,8 @@ describe('given a gateway that closes', () => {
     for (const socket of waiting) socket.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n')
     await began(5)
     const answers = Promise.all(waiting.map((socket) => text(socket)))
+    // No time passes: nothing is waited for.
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
     await close()
     expect(await text(idle)).toBe('')
     for (const answer of await answers) expect(answer).toMatch(/Connection: close[^]*nothing came$/)
@@ -375,14 +378,17 @@ describe('given a gateway that closes', () => {
     await expect(once(late, 'connect')).rejects.toThrow('ECONNREFUSED')
   })
 
-  it('when a handler does not answer, or a client does not end its request, then it does not wait for them', async () => {
+  it('when a handler does not answer, or a client does not end its request, then it waits for a second at most', async () => {
     const handler = vi.fn(() => new Promise<never>(() => {}))
     const { close, opened } = await gatewayOf(handler)
     const [answered, sent] = await Promise.all([opened(), opened()])
     answered.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n')
     sent.write('POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc')
     await expect.poll(() => handler.mock.calls.length).toBe(1)
-    await close()
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    const closing = close()
+    vi.advanceTimersByTime(1_000)
+    await closing
   })
 
   it('when it is closed twice, then both are done', async () => {

@@ -17,24 +17,20 @@ async function once(file: string | undefined): Promise<number> {
 }
 
 /**
- * What importing each of the files takes above bare Node: the least of many rounds, since noise only adds. Each round imports
- * all of them, so that a machine that becomes slower becomes so for all. Rounds go on until what they found is enough, at
- * least so many and at most five times as many: what is still missed then is no noise.
+ * What importing each of the files takes above bare Node: the least of so many rounds, since noise only adds. Each round
+ * imports all of them, so that a machine that becomes slower becomes so for all.
  */
 export async function importTimes<Name extends string>(
   files: Readonly<Record<Name, string>>,
   rounds: number,
-  isEnough: (times: Readonly<Record<Name, number>>) => boolean,
 ): Promise<Readonly<Record<Name, number>>> {
   const names = Object.keys(files) as Name[]
   const least = new Map<Name | undefined, number>()
-  const above = (name: Name) => (least.get(name) ?? NaN) - (least.get(undefined) ?? NaN)
-  for (let round = 1; ; round++) {
+  for (let round = 0; round < rounds; round++)
     for (const name of [undefined, ...names]) {
       const took = await once(name && files[name])
       least.set(name, Math.min(took, least.get(name) ?? Infinity))
     }
-    const times = Object.fromEntries(names.map((name) => [name, above(name)])) as Record<Name, number>
-    if (round >= 5 * rounds || (round >= rounds && isEnough(times))) return times
-  }
+  const bare = least.get(undefined) ?? NaN
+  return Object.fromEntries(names.map((name) => [name, (least.get(name) ?? NaN) - bare])) as Record<Name, number>
 }

@@ -32,7 +32,10 @@ async function main(): Promise<number> {
   const bundles = new Map(names.map((name) => [name, built(functionKinds[name].file)]))
   const files = Object.fromEntries(names.map((name) => [name, written(name, bundles.get(name))]))
   const alone = written('sdk', build({ stdin: { contents: sdk, resolveDir: root, loader: 'ts' }, alias: {} }))
-  const times = await importTimes<string>({ ...files, sdk: alone }, Number(rounds), (times) => ofTime(times).isMet)
+  const measured = (rounds: number) => importTimes<string>({ ...files, sdk: alone }, rounds)
+  let times = await measured(Number(rounds))
+  // Few rounds are now and then all noisy for one of the files; of many, the least is not.
+  if (!ofTime(times).isMet) times = await measured(5 * Number(rounds))
 
   const rows = names.map((name) => [name, bundles.get(name)?.byteLength ?? NaN, times[name] ?? NaN, idle(times, name)])
   const heads = ['bundle', 'bytes', 'ms of import above bare Node, here', `where the SDK alone takes ${SDK}`]

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Services } from '../../functions/services.ts'
 import { manualClock, whilePassing, type ManualClock } from '../support/clock.ts'
 import { testEngine } from '../support/engine.ts'
-import { faultsOf, injectFaults, type Fault } from '../support/faults.ts'
+import { beforeCall, faultsOf, injectFaults, type Fault } from '../support/faults.ts'
 import { ask, newTables, testServices, type Answer } from '../support/service.ts'
 
 let engine: Awaited<ReturnType<typeof testEngine>>
@@ -18,8 +18,8 @@ interface Setting {
   /** Another process over the same tables, whose calls succeed. */
   readonly other: Services
   ask(services: Services, parameters: Record<string, string>): Promise<Answer>
-  /** Ends the faults. */
-  heal(): void
+  /** What happens before the unlucky process calls for the second time. */
+  readonly between: { calls(): Promise<unknown> }
 }
 
 async function given(command: string, ...faults: Fault[]): Promise<Setting> {
@@ -29,9 +29,13 @@ async function given(command: string, ...faults: Fault[]): Promise<Setting> {
   const other = await testServices(common)
   const armed = { now: false }
   const decide = faultsOf(command, ...faults)
+  const between = { calls: (): Promise<unknown> => Promise.resolve() }
   const unlucky = await testServices({
     ...common,
-    prepare: (client) => injectFaults(client, (call) => (armed.now ? decide(call) : undefined)),
+    prepare(client) {
+      injectFaults(client, (call) => (armed.now ? decide(call) : undefined))
+      beforeCall(client, command, 2, () => between.calls())
+    },
   })
   await ask(other, { Action: 'CreateQueue', queueName: 'orders' })
   armed.now = true
@@ -40,14 +44,13 @@ async function given(command: string, ...faults: Fault[]): Promise<Setting> {
     unlucky,
     other,
     ask: (services, parameters) => whilePassing(clock, ask(services, parameters)),
-    heal: () => (armed.now = false),
+    between,
   }
 }
 
 const send = { Action: 'SendMessage', queueName: 'orders', msgBody: 'hello' }
 const receive = { Action: 'ReceiveMessage', queueName: 'orders' }
 const receiveAll = { Action: 'BatchReceiveMessage', queueName: 'orders', numOfMsg: '16' }
-const attributes = { Action: 'GetQueueAttributes', queueName: 'orders' }
 const remove = (handle: string) => ({ Action: 'DeleteMessage', queueName: 'orders', receiptHandle: handle })
 
 const bodies = (answer: Answer) => (answer['msgInfoList'] as { msgBody: string }[]).map(({ msgBody }) => msgBody)
@@ -188,11 +191,6 @@ describe('given the registry', () => {
     },
   )
 
-  it('when the queue existed before the answer was lost, then it is still refused', async () => {
-    const { unlucky, ask } = await given('PutItemCommand', 'lost after')
-    expect(await ask(unlucky, { Action: 'CreateQueue', queueName: 'orders' })).toMatchObject({ code: 4460 })
-  })
-
   it.each<Fault>(['throttled', 'lost before', 'lost after'])(
     'when a deletion is %s, then it succeeds',
     async (fault) => {
@@ -214,31 +212,70 @@ describe('given the registry', () => {
       })
     },
   )
+})
 
-  it('when a change was made, and its queue is deleted before an answer, then nobody is told that it was not made', async () => {
-    const { unlucky, other, ask, heal } = await given('UpdateItemCommand', ...Array<Fault>(100).fill('lost after'))
-    const changing = ask(unlucky, { Action: 'SetQueueAttributes', queueName: 'orders', visibilityTimeout: '77' })
-    while ((await ask(other, attributes))['visibilityTimeout'] !== 77);
-    expect(await ask(other, { Action: 'DeleteQueue', queueName: 'orders' })).toMatchObject({ code: 0 })
-    heal()
-    expect(await changing).toMatchObject({ code: 6000 })
+describe('given a write to the registry that was made without an answer, and that others overtake', () => {
+  const change = { Action: 'SetQueueAttributes', queueName: 'orders', rewindSeconds: '60' }
+  const deletion = { Action: 'DeleteQueue', queueName: 'orders' }
+
+  /** What is answered to whom such a thing befalls, and what to the others. */
+  async function overtaken(
+    { unlucky, other, ask, between, clock }: Setting,
+    request: Record<string, string>,
+    ...others: Record<string, string>[]
+  ): Promise<readonly unknown[]> {
+    const codes: unknown[] = []
+    between.calls = async () => {
+      // What a process knows of a queue may be a second old.
+      await clock.advance(1_000)
+      let receiptHandle = ''
+      for (const parameters of others) {
+        const answer = await ask(other, 'receiptHandle' in parameters ? { ...parameters, receiptHandle } : parameters)
+        codes.push(answer.code)
+        receiptHandle = String(answer['receiptHandle'])
+      }
+    }
+    const { code } = await ask(unlucky, request)
+    return [code, ...codes]
+  }
+
+  it('when it is a change, and its queue is gone, then nobody is told that it was not made', async () => {
+    const setting = await given('UpdateItemCommand', 'lost after')
+    expect(await overtaken(setting, change, deletion)).toEqual([6000, 0])
   })
 
-  it('when a rewind was made, and then overtaken until it is too late for it, then nobody is told that it was not made', async () => {
-    const { clock, unlucky, other, ask, heal } = await given(
-      'UpdateItemCommand',
-      ...Array<Fault>(100).fill('lost after'),
-    )
-    const change = { Action: 'SetQueueAttributes', queueName: 'orders', rewindSeconds: '60' }
-    expect(await ask(other, change)).toMatchObject({ code: 0 })
+  it('when it is a rewind, then it is not made again, nor refused for what it reaches back to by then', async () => {
+    const setting = await given('UpdateItemCommand', 'lost after')
+    const { clock, other, ask } = setting
+    await ask(other, change)
     await ask(other, send)
     const { receiptHandle } = await ask(other, receive)
-    expect(await ask(other, remove(receiptHandle as string))).toMatchObject({ code: 0 })
+    expect(await ask(other, remove(String(receiptHandle)))).toMatchObject({ code: 0 })
     const startConsumeTime = String(Math.floor(clock.now() / 1_000) - 60)
-    const rewinding = ask(unlucky, { Action: 'RewindQueue', queueName: 'orders', startConsumeTime })
-    while ((await ask(other, receive)).code !== 0);
-    expect(await ask(other, change)).toMatchObject({ code: 0 })
-    heal()
-    expect(await rewinding).toMatchObject({ code: 6000 })
+    const rewind = { Action: 'RewindQueue', queueName: 'orders', startConsumeTime }
+    expect(await overtaken(setting, rewind, receive, remove(''), change)).toEqual([6000, 0, 0, 0])
+    expect(await ask(other, receive)).toMatchObject({ code: 7000 })
+  })
+
+  it('when it is a creation, then what was deleted since does not come back with it', async () => {
+    const setting = await given('PutItemCommand', 'lost after')
+    const { other, ask } = setting
+    await ask(other, deletion)
+    const creation = { Action: 'CreateQueue', queueName: 'orders' }
+    expect(await overtaken(setting, creation, send, deletion, creation)).toEqual([6000, 0, 0, 0])
+    expect(await ask(other, receive)).toMatchObject({ code: 7000 })
+  })
+
+  const subscription = { topicName: 'news', subscriptionName: 'one' }
+  it.each([
+    { creation: { Action: 'CreateTopic', topicName: 'new' }, removal: { Action: 'DeleteTopic', topicName: 'new' } },
+    {
+      creation: { Action: 'Subscribe', ...subscription, protocol: 'queue', endpoint: 'orders' },
+      removal: { Action: 'Unsubscribe', ...subscription },
+    },
+  ])('when it is a $creation.Action, then nobody is told that the name was taken', async ({ creation, removal }) => {
+    const setting = await given('PutItemCommand', 'lost after')
+    await setting.ask(setting.other, { Action: 'CreateTopic', topicName: 'news' })
+    expect(await overtaken(setting, creation, removal, creation)).toEqual([6000, 0, 0])
   })
 })

@@ -143,7 +143,7 @@ const overtaken = (secretId: string) => new LocalError(`${secretId} was changed 
 const perhapsChanged = (secretId: string, secretKey?: string) =>
   new LocalError(
     `nobody knows whether ${secretId} was changed: see what list says of it` +
-      (secretKey === undefined ? '' : `; if it is being rotated, its new secret is ${secretKey}`),
+      (secretKey === undefined ? '' : `; if it was, its new secret is ${secretKey}`),
   )
 
 /** Says what became of a key, to whoever asked and to the log. */

@@ -65,6 +65,7 @@ async function start(kind: EngineKind, port: number, databaseFile?: string): Pro
   const child = spawn(command, args, { detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
   const gone = end(child)
   endWithThisProcess(child, databaseFile === undefined ? 'SIGKILL' : 'SIGTERM')
+  if (databaseFile === undefined) endWhenKilled(child)
 
   const starting = new AbortController()
   const first = await Promise.race([gone, answers(port, starting.signal)])
@@ -114,8 +115,7 @@ function end(child: ChildProcess): Promise<Ending> {
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-4096)
   })
-  // The pipe alone must not keep this process alive; a pipe is a socket, which the types do not say.
-  ;(child.stderr as { unref?(): void } | null)?.unref?.()
+  keepNobodyAlive(child.stderr)
   return new Promise((tell) => {
     child.once('error', (error) => tell({ said: firstLine(error), how: 'not started' }))
     child.once('close', (code, signal) =>
@@ -135,6 +135,25 @@ function endWithThisProcess(child: ChildProcess, signal: NodeJS.Signals) {
   const kill = () => child.kill(signal)
   process.on('exit', kill)
   child.once('close', () => process.off('exit', kill))
+}
+
+/**
+ * A process that is killed ends nothing, but its pipes are closed: a shell waits for that. Nobody could find an engine in
+ * memory otherwise; one with a file is ended by the next owner of its directory.
+ */
+function endWhenKilled(child: ChildProcess) {
+  const waiting = ['-c', 'read -r _; kill -KILL "$0"', String(child.pid)]
+  const shell = spawn('sh', waiting, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  // Where there is no shell, all else works.
+  shell.once('error', () => {})
+  shell.unref()
+  keepNobodyAlive(shell.stdin)
+  child.once('close', () => shell.kill('SIGKILL'))
+}
+
+/** A pipe alone must not keep this process alive; it is a socket, which the types do not say. */
+function keepNobodyAlive(pipe: unknown) {
+  ;(pipe as { unref?(): void } | null | undefined)?.unref?.()
 }
 
 async function answers(port: number, over: AbortSignal): Promise<'answers' | 'silent'> {

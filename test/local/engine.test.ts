@@ -129,15 +129,24 @@ describe.each([
   })
 })
 
-function pidsOfServerThat(ending: string, databaseFile: string): Promise<number[]> {
+describe('given a server with an engine in memory', () => {
+  it('when it is killed, then the engine ends, although nobody was left to end it', async () => {
+    const [pid] = await pidsOfServerThat('process.kill(process.pid, "SIGKILL")')
+    await expect.poll(() => identify(pid ?? 0)).toBeUndefined()
+  })
+})
+
+/** Of a server with an engine in memory and one more for each file. */
+function pidsOfServerThat(ending: string, ...databaseFiles: string[]): Promise<number[]> {
   const script = `
     import { startEngine } from '${new URL('../../lib/local/engine.ts', import.meta.url).href}'
-    const engines = await Promise.all([startEngine(), startEngine({ databaseFile: process.argv[1] })])
+    const files = process.argv.slice(1).map((databaseFile) => ({ databaseFile }))
+    const engines = await Promise.all([{}, ...files].map(startEngine))
     console.log(JSON.stringify(engines.map(({ pid }) => pid)))
     ${ending}
   `
   return new Promise((tell) => {
-    execFile(process.execPath, ['--input-type=module', '-e', script, databaseFile], (_error, stdout) =>
+    execFile(process.execPath, ['--input-type=module', '-e', script, ...databaseFiles], (_error, stdout) =>
       tell(JSON.parse(stdout) as number[]),
     )
   })

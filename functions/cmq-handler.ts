@@ -132,12 +132,13 @@ async function writeLines(found: Found): Promise<void> {
   })
 }
 
-function writeLine({ request, key, refused, services, startedAt, usage, invocation, fields = {} }: Found): void {
+function writeLine(found: Found): void {
+  const { request, key, refused, services, startedAt, usage, invocation, fields = {} } = found
   const now = services.clock.now()
   const milliseconds = now - startedAt
   const { action } = invocation
   const code = refused?.code ?? 0
-  const unsigned = whyUnsigned(refused, request)
+  const unsigned = whyUnsigned(found)
   logger[unsigned ? 'warn' : 'info']('request', {
     requestId: invocation.awsRequestId,
     action: action ?? brief(request?.action),

@@ -2,7 +2,7 @@ import { CmqError } from '../domain/errors.ts'
 import { answer, refusal } from './envelope.ts'
 import type { Protocol } from './protocol.ts'
 import { parseRequest } from './request.ts'
-import { isSignedWith, isTimely } from './signature.ts'
+import { clientTimeOf, isSignedWith, isTimely } from './signature.ts'
 
 /** API 2.0: forms, and an HMAC over their parameters (406/5906). */
 export const api2: Protocol = {
@@ -12,6 +12,7 @@ export const api2: Protocol = {
       if (!values.has(name.toLowerCase())) throw new CmqError('parameterMissing', name)
     return values.get('secretid') ?? ''
   },
+  clientTimeOf,
   isTimely,
   isSignedWith: (request, secretKey, publicHosts) => isSignedWith(secretKey, request, publicHosts),
   check() {},

@@ -32,10 +32,8 @@ export const api3: Protocol<Api3Request> = {
     return authorizationOf(tc3).secretId
   },
 
-  isTimely({ tc3, values }, now, window) {
-    const timestamp = tc3 ? timestampOf(tc3) : (values.get('timestamp') ?? '')
-    return isWithinWindow(timestamp, now, Math.min(window, WINDOW))
-  },
+  clientTimeOf,
+  isTimely: (request, now, window) => isWithinWindow(clientTimeOf(request), now, Math.min(window, WINDOW)),
 
   isSignedWith(request, secretKey, publicHosts) {
     const { tc3 } = request
@@ -54,6 +52,11 @@ export const api3: Protocol<Api3Request> = {
 
   refusal: (request, requestId, error) =>
     envelope({ Error: { Code: errorName(error), Message: textOf(error, request) }, RequestId: requestId }),
+}
+
+function clientTimeOf(request: Api3Request): string {
+  const { tc3 } = request
+  return tc3 ? timestampOf(tc3) : api2.clientTimeOf(request)
 }
 
 function authorizationOf(tc3: Tc3Request): Tc3Authorization {

@@ -12,6 +12,8 @@ export interface Protocol<Request extends CmqRequest = CmqRequest> {
   read(event: APIGatewayProxyEventV2): Request
   /** The SecretId that the request names. Refuses a request that nobody signed. */
   secretIdOf(request: Request): string
+  /** When the request says that it was made: epoch seconds, as its client wrote them; empty where it does not say. */
+  clientTimeOf(request: Request): string
   /** Whether the request says that it was made within the window around `now`. */
   isTimely(request: Request, now: Instant, window: Seconds): boolean
   /** Whether it was signed with this key. `publicHosts` are the names under which clients may know this service. */

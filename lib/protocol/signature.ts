@@ -34,9 +34,12 @@ export function isSignedWith(
   return false
 }
 
+/** The request's Timestamp, as it was sent. */
+export const clientTimeOf = ({ values }: CmqRequest): string => values.get('timestamp') ?? ''
+
 /** Whether the request's Timestamp, in seconds, lies within the window around `now`. Nonces may repeat: SDKs repeat them. */
-export const isTimely = ({ values }: CmqRequest, now: Instant, window: Seconds): boolean =>
-  isWithinWindow(values.get('timestamp') ?? '', now, window)
+export const isTimely = (request: CmqRequest, now: Instant, window: Seconds): boolean =>
+  isWithinWindow(clientTimeOf(request), now, window)
 
 /** Whether a time in seconds lies within the window around `now`. */
 export const isWithinWindow = (timestamp: string, now: Instant, window: Seconds): boolean =>

@@ -159,6 +159,13 @@ describe('given a key and a signature', () => {
     )
   })
 
+  it.each(both)('when its time is wrong by %s, then the log says what it was', async (_, options) => {
+    const logged = vi.spyOn(logger, 'warn').mockReturnValue(undefined)
+    await ask('CreateQueue', create, { ...options, now: 1_000_000 })
+    const line = { failure: 'signatureExpired', clientTime: '1000' }
+    expect(logged.mock.calls).toEqual([['request', expect.objectContaining(line)]])
+  })
+
   it('when the deployment allows a minute, then 61 s are too many', async () => {
     const off = (seconds: number) => ({ settings: { timeWindow: 60 }, now: cmq.clock.now() - seconds * 1_000 })
     expect(await ask('CreateQueue', create, off(59))).toEqual(response({ QueueId: aQueueId }))

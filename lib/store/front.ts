@@ -43,6 +43,8 @@ export interface Front {
   startAnew(now: Instant): boolean
   /** Whether it is time to ask for the look at the whole shard that one process makes every minute. */
   mayLookFully(now: Instant): boolean
+  /** Another process had its turn at this instant. */
+  lookedFully(at: Instant): void
   /** Makes the next look a full one. */
   lookFully(): void
   /** A message was put by this very process: it is found at once, wherever the front is. */
@@ -205,6 +207,11 @@ export function newFront(crowded = CROWDED): Front {
       if (isWithin(askedAt, now, FULL_LOOK_EVERY)) return false
       askedAt = now
       return true
+    },
+
+    lookedFully(at) {
+      // Its clock may be ahead.
+      askedAt = Math.min(at, askedAt ?? at)
     },
 
     lookFully() {

@@ -12,6 +12,7 @@ import {
   MOST_AT_ONCE,
   writeBatch,
   type Database,
+  type Item,
   type Outcome,
 } from './database.ts'
 import { itemOf, keyOf, messageOf, stateOf, type MessageState, type Placed } from './message-item.ts'
@@ -48,8 +49,11 @@ export interface Lane {
   giveBack(partition: string, leased: LeasedMessage, back: Message): Promise<void>
   /** Ends a message while its lease holds; false when the lease has run out, is not the newest, or the message is gone. */
   end(partition: string, key: string, leaseId: string, leaseUntil: Instant): Promise<boolean>
-  /** Wins once in `every` milliseconds for one of all processes that ask for the same partition. */
-  winLook(partition: string, every: number): Promise<boolean>
+  /**
+   * Wins once in `every` milliseconds for one of all processes that ask for the same partition. Who does not know whether
+   * it was the one wins, too: two looks cost more than one, and none costs a minute.
+   */
+  winLook(partition: string, every: number): Promise<Turn>
 }
 
 /** Part of a range, and the key to go on from when there is more. */
@@ -66,6 +70,12 @@ export interface Survey {
 
 /** Whether a claim won; where it did not, the message as another has it, if it still is there. */
 export type Claim = { readonly won: true } | { readonly won: false; readonly found?: Message }
+
+/** Whether it is one's turn to look, and when somebody last had it. */
+export interface Turn {
+  readonly won: boolean
+  readonly at: Instant
+}
 
 const LOOK = 'look'
 
@@ -199,8 +209,9 @@ export function lane(db: Database, table: string, clock: Clock, report: Report =
       const now = clock.now()
       // Most lose: they find out by a read, at a tenth of the price of a refused write.
       const { Item } = await db.read(new GetItemCommand({ TableName: table, Key: keyIn(partition, LOOK) }))
-      if (Item && isWithin(numberIn(Item, 'lookedAt') ?? 0, now, every)) return false
-      const { won } = await settle(
+      const at = lookedAtIn(Item)
+      if (isWithin(at, now, every)) return { won: false, at }
+      const outcome = await settle(
         clock,
         () =>
           db.write(
@@ -214,14 +225,20 @@ export function lane(db: Database, table: string, clock: Clock, report: Report =
                 ':now': now,
                 ':end': ttlOf(now + LOOK_KEPT),
               }),
+              ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
             }),
           ),
-        () => false,
-      )
-      return won
+        (found) => lookedAtIn(found) === now,
+      ).catch((error: unknown): Outcome => {
+        if (error instanceof Uncertain) return { won: true }
+        throw error
+      })
+      return outcome.won ? { won: true, at: now } : { won: false, at: lookedAtIn(outcome.found) }
     },
   }
 }
+
+const lookedAtIn = (item: Item | undefined): Instant => (item && numberIn(item, 'lookedAt')) ?? -Infinity
 
 /** A mark that nobody has set for a day belongs to a lane that nobody reads. */
 const LOOK_KEPT = 86_400_000

@@ -165,11 +165,12 @@ export function taker({ lane, clock, ids, random, report }: TakerOptions): Taker
   /** Once a minute one of all processes looks at the whole shard. A look without that is better than none. */
   async function askForFullLook({ partition, shard: { front } }: Take): Promise<void> {
     if (!front.mayLookFully(clock.now())) return
-    const isOurs = await lane.winLook(partition, FULL_LOOK_EVERY).catch((error: unknown) => {
+    const turn = await lane.winLook(partition, FULL_LOOK_EVERY).catch((error: unknown) => {
       report('nobody could be chosen for a full look', { partition, error })
-      return false
+      return undefined
     })
-    if (isOurs) front.lookFully()
+    if (turn?.won) front.lookFully()
+    else if (turn) front.lookedFully(turn.at)
   }
 
   /** Forgets what other processes have deleted: what is held, and no longer there. */

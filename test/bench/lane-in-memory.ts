@@ -63,7 +63,7 @@ export function laneInMemory(time: VirtualTime, bodyBytes: number): { readonly l
         return { won: true as const }
       }),
 
-    winLook: () => call(() => false),
+    winLook: () => call(() => ({ won: false, at: Infinity })),
     survey: () => Promise.reject(new Error('nothing is surveyed here')),
     move: () => Promise.reject(new Error('nothing is moved here')),
     giveBack: () => Promise.reject(new Error('nothing is given back here')),

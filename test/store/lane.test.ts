@@ -7,8 +7,9 @@ import { database } from '../../lib/store/database.ts'
 import { lane, type Lane } from '../../lib/store/lane.ts'
 import { INLINE_BYTES, keyAfter, keyAt, keyOf, LAST_KEY, placed } from '../../lib/store/message-item.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
-import { manualClock, START } from '../support/clock.ts'
+import { manualClock, START, whilePassing } from '../support/clock.ts'
 import { engineKinds, testEngine } from '../support/engine.ts'
+import { faultsOf, injectFaults, type Fault } from '../support/faults.ts'
 import { newTables } from '../support/service.ts'
 
 const ids = randomIds()
@@ -130,21 +131,35 @@ describe.each(engineKinds())('given a lane on %s', (kind) => {
   it('when a full look is asked for by many, then one wins, and again after a while', async () => {
     const partition = newPartition()
     const ask = () => Promise.all(Array.from({ length: 5 }, () => theLane.winLook(partition, 60_000)))
-    expect((await ask()).filter(Boolean)).toHaveLength(1)
-    expect((await ask()).filter(Boolean)).toHaveLength(0)
-    clock.set(clock.now() + 60_000)
-    expect((await ask()).filter(Boolean)).toHaveLength(1)
+    const at = clock.now()
+    const turns = [...(await ask()), ...(await ask())]
+    expect(turns.filter(({ won }) => won)).toHaveLength(1)
+    expect(turns.every((turn) => turn.at === at)).toBe(true)
+    clock.set(at + 60_000)
+    expect((await ask()).filter(({ won }) => won)).toHaveLength(1)
     expect((await theLane.page(partition, everything)).messages).toEqual([])
+  })
+
+  it.each<[string, ...Fault[]]>([
+    ['its answer got lost', 'lost after'],
+    ['nobody ever answers', ...Array<Fault>(1_000).fill('lost before')],
+  ])('when a full look is asked for and %s, then it is its turn', async (_, ...faults) => {
+    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    injectFaults(client, faultsOf('UpdateItemCommand', ...faults))
+    const own = manualClock()
+    const { messages } = await newTables(engine.endpoint)
+    const unlucky = lane(database(client, own), messages, own)
+    expect(await whilePassing(own, unlucky.winLook(newPartition(), 60_000))).toEqual({ won: true, at: START })
   })
 
   it('when the clock of whoever won the last full look was ahead, then others need not wait until then', async () => {
     const partition = newPartition()
     const right = clock.now()
     clock.set(right + 3_600_000)
-    expect(await theLane.winLook(partition, 60_000)).toBe(true)
+    expect(await theLane.winLook(partition, 60_000)).toEqual({ won: true, at: right + 3_600_000 })
     clock.set(right)
-    expect(await theLane.winLook(partition, 60_000)).toBe(true)
-    expect(await theLane.winLook(partition, 60_000)).toBe(false)
+    expect(await theLane.winLook(partition, 60_000)).toEqual({ won: true, at: right })
+    expect(await theLane.winLook(partition, 60_000)).toEqual({ won: false, at: right })
   })
 
   it('when the largest inline body goes through its life, then each step costs one write unit', async () => {

@@ -115,6 +115,24 @@ describe('given leases of other processes', () => {
     }
   })
 
+  it('when the process whose turn it was has gone, then another looks a minute after it', async () => {
+    const { clock, put, process } = await given()
+    const [gone, take] = [process(), process()]
+    await gone(1)
+    await clock.advance(31_000)
+    await take(1)
+    await clock.advance(30_000)
+    await gone(1)
+    // It asks, and hears whose turn it was half a minute ago.
+    await clock.advance(31_000)
+    await take(1)
+    await put(1, 60_000)
+    await clock.advance(28_000)
+    expect(await take(1)).toEqual([])
+    await clock.advance(1_000)
+    expect(await take(1)).toHaveLength(1)
+  })
+
   it('when the look at the whole shard stops because the call is full, then the rest follows at once', async () => {
     const { clock, lane, ids, partition, put, process } = await given()
     const take = process()

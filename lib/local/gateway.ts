@@ -9,6 +9,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { newBodyRoom, type BodyPlace } from './body-room.ts'
 import { eventOf } from './gateway-event.ts'
 import { firstLine, LocalError } from './local-error.ts'
 
@@ -32,6 +33,8 @@ export interface GatewayOptions {
   readonly tooLarge: (headers: IncomingHttpHeaders) => Result
   /** The largest body that is read, in bytes. @default 4 MB */
   readonly bodyLimit?: number
+  /** The bytes of all bodies that are held at once; beyond it the slowest senders are answered by status 503. @default 256 MB */
+  readonly bodiesLimit?: number
   /** The milliseconds a handler is told it has. @default 40 s, so that the longest poll of 30 s ends by itself */
   readonly timeLimit?: number
 }
@@ -57,11 +60,15 @@ const patienceForAnswers = 800
 const patienceForReader = 5_000
 const mostThrownAway = 32 * 1024 * 1024
 
-const failed: Result = {
-  statusCode: 500,
+/** What API Gateway says of what is not the service's own answer. */
+const said = (statusCode: number, message: string): Result => ({
+  statusCode,
   headers: { 'content-type': 'application/json' },
-  body: '{"message":"Internal Server Error"}',
-}
+  body: JSON.stringify({ message }),
+})
+
+const failed = said(500, 'Internal Server Error')
+const busy = said(503, 'Service Unavailable')
 
 interface Connection {
   /** The requests that are not answered yet, each by what tells its handler to answer. */
@@ -74,7 +81,8 @@ type Connections = Map<Socket, Connection>
 
 /** Listens, and calls the handler for each request as an HTTP API calls its function. */
 export async function serve(handler: LocalHandler, options: GatewayOptions): Promise<Gateway> {
-  const { bodyLimit = 4 * 1024 * 1024, timeLimit = 40_000 } = options
+  const { bodyLimit = 4 * 1024 * 1024, bodiesLimit = 256 * 1024 * 1024, timeLimit = 40_000 } = options
+  const room = newBodyRoom(bodiesLimit)
   const connections: Connections = new Map()
 
   async function answer(request: IncomingMessage, body: Buffer | undefined, signal: AbortSignal): Promise<Result> {
@@ -96,18 +104,26 @@ export async function serve(handler: LocalHandler, options: GatewayOptions): Pro
     const controller = new AbortController()
     waiting.add(controller)
     connection.receiving = true
+    const refuse = (result: Result) => {
+      place.leave()
+      waiting.delete(controller)
+      sendUnread(response, result)
+    }
+    const place = room.enter(() => refuse(busy))
     const read = (body?: Buffer) => {
+      place.received()
       connection.receiving = false
       void answer(request, body, controller.signal).then((result) => {
+        place.leave()
         waiting.delete(controller)
         send(response, result, server.listening)
       })
     }
-    const refuse = () => {
-      waiting.delete(controller)
-      sendUnread(response, options.tooLarge(request.headers))
-    }
-    readBody(request, bodyLimit, read, refuse)
+    // Whose client leaves while it sends is never handled.
+    response.once('close', () => {
+      if (!place.isReceived()) place.leave()
+    })
+    readBody(request, bodyLimit, place, read, () => refuse(options.tooLarge(request.headers)))
   })
 
   server.on('connection', (socket) => {
@@ -127,7 +143,13 @@ export async function serve(handler: LocalHandler, options: GatewayOptions): Pro
 }
 
 /** Gathers the body, unless there is none; beyond the limit nothing more is read. */
-function readBody(request: IncomingMessage, limit: number, read: (body?: Buffer) => void, refuse: () => void) {
+function readBody(
+  request: IncomingMessage,
+  limit: number,
+  place: BodyPlace,
+  read: (body?: Buffer) => void,
+  refuse: () => void,
+) {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
   if (length === undefined && encoding === undefined) return read()
   if (Number(length) > limit) return refuse()
@@ -135,7 +157,10 @@ function readBody(request: IncomingMessage, limit: number, read: (body?: Buffer)
   let size = 0
   request.on('data', (chunk: Buffer) => {
     size += chunk.length
-    if (size <= limit) return chunks.push(chunk)
+    if (size <= limit) {
+      chunks.push(chunk)
+      return place.grow(chunk.length)
+    }
     chunks.length = 0
     request.pause()
     refuse()

@@ -339,6 +339,56 @@ describe('given a body beyond the limit', () => {
   })
 })
 
+describe('given more bodies at once than there is room for', () => {
+  const head = (length: number) => `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\n\r\n`
+  const length = ({ body = '' }: APIGatewayProxyEventV2) =>
+    Promise.resolve({ body: `<${Buffer.from(body, 'base64').length}>` })
+
+  it('when one that is slow has the most, then it is refused, and those after it are handled', async () => {
+    const { opened, url } = await gatewayOf(length, { bodiesLimit: 1_500_000 })
+    const slow = await opened()
+    slow.write(head(1_000_000))
+    await new Promise((sent) => slow.write(Buffer.alloc(999_999), sent))
+    const answers = []
+    for (let sent = 0; sent < 3; sent++)
+      answers.push(await (await fetch(url, { method: 'POST', body: Buffer.alloc(1_000_000) })).text())
+    expect(answers).toEqual(Array(3).fill('<1000000>'))
+    slow.write('x')
+    expect(await text(slow)).toMatch(/^HTTP\/1.1 503 [^]*Connection: close[^]*\{"message":"Service Unavailable"\}$/i)
+  })
+
+  it('when those that are handled fill it, then the next is refused until they are done', async () => {
+    let finish = (): void => undefined
+    const finished = new Promise<void>((done) => (finish = done))
+    let begun = 0
+    const handler: LocalHandler = async (event) => {
+      begun++
+      await finished
+      return length(event)
+    }
+    const { url } = await gatewayOf(handler, { bodiesLimit: 1_500_000 })
+    const post = async () => (await fetch(url, { method: 'POST', body: Buffer.alloc(1_000_000) })).status
+    const first = post()
+    await expect.poll(() => begun).toBe(1)
+    expect(await post()).toBe(503)
+    finish()
+    expect(await first).toBe(200)
+    expect(await post()).toBe(200)
+  })
+
+  it('when their senders leave before the end, then there is room again', async () => {
+    const { opened, url } = await gatewayOf(length, { bodiesLimit: 1_500_000 })
+    for (let left = 0; left < 4; left++) {
+      const socket = await opened()
+      socket.write(head(1_400_000))
+      await new Promise((sent) => socket.write(Buffer.alloc(1_000_000), sent))
+      socket.destroy()
+    }
+    const answer = await fetch(url, { method: 'POST', body: Buffer.alloc(1_400_000) })
+    expect(await answer.text()).toBe('<1400000>')
+  })
+})
+
 describe('given what is not HTTP', () => {
   it.each([
     ['garbage', 'HELO\r\n\r\n', '400 Bad Request'],

@@ -6,20 +6,18 @@ import { list, queueName, receiptHandle } from '../../lib/protocol/params.ts'
 import { cmqHandler } from '../cmq-handler.ts'
 import { admitDeleted } from '../limits.ts'
 import { logger } from '../logger.ts'
+import { remove } from '../remove.ts'
 
 /** Deletes up to 16 messages, each by itself; the answer names those that were not deleted (406/5841). */
 export const handler = cmqHandler({
   params: v.object({ queueName, receiptHandle: list(receiptHandle) }),
 
   async run({ queueName: name, receiptHandle: handles }, call) {
-    const { account, queues, messages } = call
+    const { account, queues } = call
     const queue = await queues.get(account, name)
     admitDeleted(queue, handles.length, call)
     const outcomes = await Promise.allSettled(
-      handles.map(async (text) => {
-        const isDeleted = await messages.remove(queue, parseReceiptHandle(text))
-        if (!isDeleted) throw new CmqError('receiptHandleInvalid')
-      }),
+      handles.map(async (text) => remove(queue, parseReceiptHandle(text), call)),
     )
     const errorList = outcomes.flatMap((outcome, index) =>
       outcome.status === 'rejected' ? [{ ...errorOf(outcome.reason), receiptHandle: handles[index] }] : [],

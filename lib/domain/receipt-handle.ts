@@ -43,11 +43,10 @@ export const writeReceiptHandle = (handle: ReceiptHandle): string =>
     handle.messageId,
     handle.leaseId,
     handle.validUntil,
-    ...(handle.archiveCount > 0 ? [handle.archiveCount] : []),
+    handle.archiveCount,
   ].join(':')
 
-/** The count is left out where it is 0, as it was in handles from before there were archives. */
-const FORM = /^(lane-[0-9a-z]{1,32}):(\d{1,4}):(\d{1,15}):([0-9a-f]{32}):([\w-]{1,64}):(\d{1,15})(?::(\d{1,10}))?$/
+const FORM = /^(lane-[0-9a-z]{1,32}):(\d{1,4}):(\d{1,15}):([0-9a-f]{32}):([\w-]{1,64}):(\d{1,15}):(\d{1,10})$/
 
 /** What handles of CMQ are made of: plain numbers once, these characters today. */
 const ALPHABET = /^[\w%#:-]+$/
@@ -57,7 +56,7 @@ const ALPHABET = /^[\w%#:-]+$/
  * `receiptHandleUnreadable` for what never was a handle. Whether its lease still holds is another question.
  */
 export function parseReceiptHandle(text: string): ReceiptHandle {
-  const [, laneId, shard, visibleAt, messageId, leaseId, validUntil, archiveCount = 0] = FORM.exec(text) ?? []
+  const [, laneId, shard, visibleAt, messageId, leaseId, validUntil, archiveCount] = FORM.exec(text) ?? []
   if (laneId === undefined || messageId === undefined || leaseId === undefined)
     throw new CmqError(ALPHABET.test(text) ? 'receiptHandleInvalid' : 'receiptHandleUnreadable')
   return {

@@ -59,14 +59,6 @@ describe('given a receipt handle', () => {
     expect(handle).toMatchObject({ shard: 63, visibleAt: 1_767_614_400_137, messageId: sending.id })
   })
 
-  it('when its queue was never rewound, then it has the form of handles from before queues could be', () => {
-    const handle = realHandle(30, 60)
-    const { laneId, messageId, leaseId } = handle
-    const former = `${laneId}:63:1767614400137:${messageId}:${leaseId}:1767614430137`
-    expect(writeReceiptHandle(handle)).toBe(former)
-    expect(parseReceiptHandle(former)).toEqual({ ...handle, archiveCount: 0 })
-  })
-
   it('when its queue was rewound, then it tells how often, as its receiver knew', () => {
     expect(parseReceiptHandle(writeReceiptHandle(realHandle(30, 60, 7)))).toHaveProperty('archiveCount', 7)
   })

@@ -321,6 +321,23 @@ describe('given a queue of several shards', () => {
   })
 })
 
+describe('given a handle that knows of more rewinds than there were', () => {
+  it.each(['DeleteMessage', 'BatchDeleteMessage'])(
+    'when %s is asked with it, then it deletes nothing',
+    async (Action) => {
+      await send('a')
+      await rewind({ startConsumeTime: second() })
+      const [message] = messagesIn(await receive())
+      const [handle, count] = [/^(.*:)(\d+)$/.exec(message?.receiptHandle ?? '')?.[1], 1]
+      const forged = `${handle}${count + 1}`
+      const name = Action === 'DeleteMessage' ? 'receiptHandle' : 'receiptHandle.0'
+      expect((await cmq.ask(Action, { queueName, [name]: forged }))['code']).not.toBe(0)
+      expect(await remove(`${handle}${count}`)).toEqual(success())
+      expect(await numbers()).toMatchObject({ rewindMsgNum: 1 })
+    },
+  )
+})
+
 describe('given many rewinds', () => {
   it('when each begins later than the one before and nobody receives, then the 101st is refused until one begins earlier', async () => {
     const begin = second()

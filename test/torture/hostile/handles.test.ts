@@ -34,7 +34,7 @@ describe('given two messages that are held', () => {
   beforeAll(async () => {
     services = (await serviceInMemory()).services
     for (const queueName of ['orders', 'mail'])
-      await ask(services, { Action: 'CreateQueue', queueName, visibilityTimeout: 3_600 })
+      await ask(services, { Action: 'CreateQueue', queueName, visibilityTimeout: 3_600, rewindSeconds: 3_600 })
     for (const msgBody of ['one', 'two']) await ask(services, { Action: 'SendMessage', queueName: 'orders', msgBody })
     const { msgInfoList } = await ask(services, { Action: 'BatchReceiveMessage', queueName: 'orders', numOfMsg: 2 })
     handles = msgInfoList.map(({ receiptHandle }: { receiptHandle: string }) => receiptHandle)
@@ -57,7 +57,7 @@ describe('given two messages that are held', () => {
         .tuple(fc.nat(one.length - 1), fc.constantFrom('0', '1', 'a', 'f', ':', '-', '_', '%', 'é'))
         .map(([at, other]) => one.slice(0, at) + other + one.slice(at + 1)),
       fc.tuple(fc.nat(one.length), hostileText).map(([at, more]) => one.slice(0, at) + more + one.slice(at)),
-      fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }).map((takes) => {
+      fc.array(fc.boolean(), { minLength: 7, maxLength: 7 }).map((takes) => {
         const parts = [one, two].map((handle) => handle.split(':'))
         return takes.map((isFirst, index) => parts[isFirst ? 0 : 1]?.[index]).join(':')
       }),

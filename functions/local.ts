@@ -6,7 +6,7 @@ import { originFrom, type Origin } from '../lib/first-pair.ts'
 import { ownDirectory } from '../lib/local/data-directory.ts'
 import { startEngine } from '../lib/local/engine.ts'
 import { tellOfFullDisk } from '../lib/local/full-disk.ts'
-import { serve } from '../lib/local/gateway.ts'
+import { checkPort, serve } from '../lib/local/gateway.ts'
 import { firstLine, LocalError } from '../lib/local/local-error.ts'
 import { readOptions, usage, type LocalOptions } from '../lib/local/options.ts'
 import { passingSealingKey, sealingKeyIn } from '../lib/local/sealing-key.ts'
@@ -60,6 +60,7 @@ async function main(): Promise<void> {
   }
   const ending = endOnSignal(end)
   try {
+    await checkPort(options)
     const { origin, ...store } = await openStore(options, parts)
     const keys = keysIn(store.client, tableNames.registry, () => Promise.resolve(origin))
     parts.push(startSweeping(database(store.client, systemClock)))
@@ -189,7 +190,7 @@ function settingsOf(environment: NodeJS.ProcessEnv): Settings {
 function endOnSignal(end: () => Promise<void>): AbortSignal {
   const ending = new AbortController()
   let askedAt = 0
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)
     process.on(signal, () => {
       if (ending.signal.aborted) return performance.now() - askedAt > SAME_SIGNAL ? process.exit(1) : undefined
       askedAt = performance.now()

@@ -51,7 +51,12 @@ export function keysText(keys: readonly ShownKey[]): string {
     createdAt,
     may(allow).join('; ') + (formerSecretUntil === undefined ? '' : `; former secret until ${formerSecretUntil}`),
   ])
-  return table([['SECRET ID', 'ACCOUNT', 'STATUS', 'CREATED', 'MAY'], ...rows])
+  const text = table([['SECRET ID', 'ACCOUNT', 'STATUS', 'CREATED', 'MAY'], ...rows])
+  // Which of them the service was started with is not in its tables.
+  const isAmbiguous = keys.filter(({ first }) => first).length > 1
+  return isAmbiguous
+    ? `${text}\n\nOf the first pairs only the one is good that the service has been started with.`
+    : text
 }
 
 const may = (allow: ShownKey['allow']): readonly string[] =>

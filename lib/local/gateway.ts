@@ -142,6 +142,13 @@ export async function serve(handler: LocalHandler, options: GatewayOptions): Pro
   return { url: urlOf(server, options.host), close: () => close(server, connections) }
 }
 
+/** Whether there can be a gateway, before anything else is made that a start without one would leave behind. */
+export async function checkPort(options: Pick<GatewayOptions, 'host' | 'port'>): Promise<void> {
+  const server = createServer()
+  await listen(server, options)
+  await new Promise((done) => server.close(done))
+}
+
 /** Gathers the body, unless there is none; beyond the limit nothing more is read. */
 function readBody(
   request: IncomingMessage,
@@ -222,7 +229,7 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket, connecti
   socket.destroySoon()
 }
 
-function listen(server: Server, { host, port }: GatewayOptions): Promise<void> {
+function listen(server: Server, { host, port }: Pick<GatewayOptions, 'host' | 'port'>): Promise<void> {
   return new Promise((done, fail) => {
     server.on('error', (error: NodeJS.ErrnoException) => fail(new LocalError(whyNot(error, host, port))))
     server.listen(port, host, () => done())

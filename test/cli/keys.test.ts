@@ -212,6 +212,9 @@ describe('given a data directory and its servers', () => {
     const other = await restarted({ CMQ_SECRET_ID: own.secretId, CMQ_SECRET_KEY: own.secretKey })
     expect(await codeFor(other, own)).toBe(0)
     expect(await codeFor(other, first)).toBe(4100)
+    const { out } = await run('list', ...at)
+    expect(out.match(/enabled, first pair/g)).toHaveLength(2)
+    expect(out).toMatch(/\n\nOf the first pairs only the one is good that the service has been started with\.\n$/)
   })
 
   it('when the pair that everybody knows is deleted, then no later start has it again, and each says so', async () => {

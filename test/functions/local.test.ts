@@ -1,6 +1,7 @@
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { createServer as createHttpServer, request as httpRequest } from 'node:http'
 import { connect as connectTo, createServer, type AddressInfo, type Server } from 'node:net'
@@ -274,6 +275,7 @@ describe.concurrent('given a server with a waiting consumer', () => {
     ['SIGINT goes to it', {}, ({ kill }) => kill('SIGINT')],
     ['SIGTERM goes to it', {}, ({ kill }) => kill('SIGTERM')],
     ['SIGHUP goes to it', {}, ({ kill }) => kill('SIGHUP')],
+    ['SIGQUIT goes to it', {}, ({ kill }) => kill('SIGQUIT')],
     ['a terminal sends SIGINT to its process group', { ownGroup: true }, ({ pid }) => process.kill(-pid, 'SIGINT')],
   ]
   it.each(ends)('when %s, then all of it ends well and soon', async (_how, options, end) => {
@@ -551,11 +553,13 @@ describe.concurrent('given a DynamoDB of somebody else', () => {
 
 describe.concurrent('given a server that cannot start', () => {
   let file = ''
+  let neverMade = ''
   let port = 0
   let silent = 0
   let web = 0
   beforeAll(async () => {
     file = join(parent, 'file')
+    neverMade = join(parent, 'never made')
     await writeFile(file, '')
     port = await listening(createServer())
     silent = await listening(createServer((socket) => socket.on('error', () => {})))
@@ -595,6 +599,11 @@ describe.concurrent('given a server that cannot start', () => {
     [
       'its port is in use',
       (directory) => ['--data', directory, '--port', `${port}`],
+      () => `port ${port} is in use on 127.0.0.1: give another one by --port`,
+    ],
+    [
+      'its port is in use, and its data directory is new',
+      () => ['--data', neverMade, '--port', `${port}`],
       () => `port ${port} is in use on 127.0.0.1: give another one by --port`,
     ],
     [
@@ -648,6 +657,7 @@ describe.concurrent('given a server that cannot start', () => {
       expect(performance.now() - from).toBeLessThan(GIVING_UP_TAKES)
       expect(server.output).toEqual([])
       expect(enginesOn(directory)).toEqual([])
+      expect(existsSync(neverMade)).toBe(false)
     },
   )
 

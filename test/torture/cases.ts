@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { aimsFor, type CrashPoint } from './crash-points.ts'
 import { aimed, profileOf, type Profile } from './profile.ts'
 import { programOf, type Program } from './program.ts'
 
@@ -13,6 +14,15 @@ export const caseOf = (seed: number, ops: number, aims: readonly string[] = []):
   program: programOf(seed, ops),
   profile: aimed(profileOf(seed), aims),
 })
+
+/** Those of the aims that are none of the places which were passed. */
+export function aimsNotPassed(
+  aims: readonly string[],
+  points: Iterable<readonly [CrashPoint, unknown]>,
+): readonly string[] {
+  const passed = new Set([...points].flatMap(([point]) => aimsFor(new Map([[point, { passed: 1, died: 0 }]]))))
+  return aims.filter((aim) => !passed.has(aim))
+}
 
 const folder = new URL('corpus/', import.meta.url)
 

@@ -1,12 +1,13 @@
 import { randomInt } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { caseOf, keep, onceFailed, type Case } from './cases.ts'
+import { LocalError } from '../../lib/local/local-error.ts'
+import { aimsNotPassed, caseOf, keep, onceFailed, type Case } from './cases.ts'
 import { printSignatureTimes } from './hostile/signature-timing.ts'
 import { aimsFor, waysBack } from './crash-points.ts'
 import { add, noTotals, reportOf, type SeedResult, type Totals } from './report.ts'
 import { bearsLoad, loadReport, loadServer } from './load/run.ts'
+import { readTask, usage, type Simulation } from './options.ts'
 import { isWell, processReport } from './processes/report.ts'
 import { tortureDisk, tortureProcesses } from './processes/run.ts'
 import { isCalm, profileOf } from './profile.ts'
@@ -14,74 +15,31 @@ import { shrink } from './shrink.ts'
 import { storyOf } from './story.ts'
 import { trySeed } from './try-seed.ts'
 
-const usage = `npm run torture -- [options]: tries to make the service lose, repeat, revive or leak a message
-
-  --seeds N       so many seeds, instead of as many as there is time for
-  --minutes M     so long (2), and up to a quarter more to go back to places where no process has died
-  --seed FIRST    the first seed (a new one)
-  --ops N         operations of each seed (1000)
-  --replay SEED   one seed, with its history
-  --aim PLACES    with --replay: the places it aimed at, as they were printed
-  --workers N     threads (one for each core)
-  --no-corpus     without what has failed once
-  --processes     real processes and sockets instead, killed, stopped and cut off, for so long; then a full disk
-  --load          a real server with 2,000 connections and 500 long polls at once
-  --signatures    how long a wrong signature takes, by where it differs
-  --keep NAME     adds what fails, made short, to what has failed once`
-
-interface Options {
-  readonly seeds: number
-  readonly minutes: number
-  readonly first: number
-  readonly ops: number
-  readonly workers: number
-  readonly corpus: readonly Case[]
-  readonly keepAs: string | undefined
-}
-
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      seeds: { type: 'string' },
-      minutes: { type: 'string' },
-      seed: { type: 'string' },
-      ops: { type: 'string', default: '1000' },
-      replay: { type: 'string' },
-      aim: { type: 'string' },
-      workers: { type: 'string', default: String(availableParallelism()) },
-      keep: { type: 'string' },
-      load: { type: 'boolean', default: false },
-      processes: { type: 'boolean', default: false },
-      signatures: { type: 'boolean', default: false },
-      'no-corpus': { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  })
-  if (values.help) return console.log(usage)
-  if (values.load) return load()
-  if (values.signatures) return printSignatureTimes()
-  const first = values.seed === undefined ? randomInt(2 ** 31) : whole('seed', values.seed)
-  if (values.processes) return killProcesses(first, amount('minutes', values.minutes ?? '1') * 60)
-  const ops = whole('ops', values.ops)
-  if (values.replay !== undefined) return replay(caseOf(whole('replay', values.replay), ops, values.aim?.split(',')))
-  await torture({
-    seeds: values.seeds === undefined ? Infinity : whole('seeds', values.seeds),
-    minutes:
-      values.minutes === undefined ? (values.seeds === undefined ? 2 : Infinity) : amount('minutes', values.minutes),
-    first,
-    ops,
-    workers: whole('workers', values.workers),
-    corpus: values['no-corpus'] ? [] : onceFailed(),
-    keepAs: values.keep,
-  })
+  const task = readTask(process.argv.slice(2), { seed: () => randomInt(2 ** 31), workers: availableParallelism() })
+  switch (task.kind) {
+    case 'help':
+      return console.log(usage)
+    case 'load':
+      return load()
+    case 'signatures':
+      return printSignatureTimes()
+    case 'processes':
+      return killProcesses(task.seed, task.minutes * 60)
+    case 'replay':
+      return replay(caseOf(task.seed, task.ops, task.aims))
+    case 'simulation':
+      return torture(task)
+  }
 }
 
-async function torture(options: Options): Promise<void> {
-  const { first, ops, corpus, keepAs } = options
+async function torture(task: Simulation): Promise<void> {
+  const { first, ops, keepAs } = task
+  const corpus = task.hasCorpus ? onceFailed() : []
   console.log(`seeds from ${first}, ${ops} operations each, after ${corpus.length} programs that have failed once`)
   const startedAt = performance.now()
   const totals = noTotals()
-  const failed = await runAll(options, totals)
+  const failed = await runAll(task, corpus, totals)
   const { user, system } = process.cpuUsage()
   console.log(reportOf(totals, (performance.now() - startedAt) / 1_000, (user + system) / 1_000_000))
   const [worst] = failed.toSorted((a, b) => a.one.program.seed - b.one.program.seed)
@@ -99,8 +57,8 @@ interface Failed {
  * Has the workers run what there is until there is nothing more, or no time; returns what failed. Each seed aims at places
  * where nobody has died yet, and when the time is over there is a way back to each that is left.
  */
-async function runAll(options: Options, totals: Totals): Promise<readonly Failed[]> {
-  const { seeds, minutes, first, ops, workers, corpus } = options
+async function runAll(task: Simulation, corpus: readonly Case[], totals: Totals): Promise<readonly Failed[]> {
+  const { seeds, minutes, first, ops, workers } = task
   const deadline = performance.now() + minutes * 60_000
   const waysBackUntil = deadline + minutes * 60_000 * MORE_FOR_WAYS_BACK
   const failed: Failed[] = []
@@ -202,18 +160,15 @@ async function replay({ program, profile }: Case): Promise<void> {
   const totals = noTotals()
   add(totals, result)
   console.log(reportOf(totals, (performance.now() - startedAt) / 1_000))
+  const astray = aimsNotPassed(profile.aims ?? [], result.points)
+  if (astray.length > 0) console.log(`\naimed at, and not passed: ${astray.join()}`)
   if (result.violations.length > 0) process.exitCode = 1
 }
 
-function whole(name: string, text: string): number {
-  if (!/^\d+$/.test(text)) throw new Error(`--${name} takes a whole number, not ${text}`)
-  return Number(text)
+/** What the user can mend is one line; what we must mend comes with its stack. */
+function fail(error: unknown): never {
+  console.error(error instanceof LocalError ? error.message : error)
+  process.exit(1)
 }
 
-/** What is no number is refused: as a time it would be over before it began, and nothing would have failed. */
-function amount(name: string, text: string): number {
-  if (!/^\d+(\.\d+)?$/.test(text)) throw new Error(`--${name} takes a number, not ${text}`)
-  return Number(text)
-}
-
-await main()
+main().catch(fail)

@@ -7,6 +7,7 @@ import { printSignatureTimes } from './hostile/signature-timing.ts'
 import { aimsFor, waysBack } from './crash-points.ts'
 import { add, noTotals, reportOf, type SeedResult, type Totals } from './report.ts'
 import { bearsLoad, loadReport, loadServer } from './load/run.ts'
+import { untilInterrupted } from './interruption.ts'
 import { readTask, usage, type Simulation } from './options.ts'
 import { isWell, processReport } from './processes/report.ts'
 import { tortureDisk, tortureProcesses } from './processes/run.ts'
@@ -14,6 +15,7 @@ import { isCalm, profileOf } from './profile.ts'
 import { shrink } from './shrink.ts'
 import { storyOf } from './story.ts'
 import { trySeed } from './try-seed.ts'
+import { verdictOf } from './verdict.ts'
 
 async function main(): Promise<void> {
   const task = readTask(process.argv.slice(2), { seed: () => randomInt(2 ** 31), workers: availableParallelism() })
@@ -34,19 +36,25 @@ async function main(): Promise<void> {
 }
 
 async function torture(task: Simulation): Promise<void> {
+  // Before anything is said: whoever has read that may want the end.
+  const interrupted = untilInterrupted()
   const { first, ops, keepAs } = task
   const corpus = task.hasCorpus ? onceFailed() : []
   console.log(`seeds from ${first}, ${ops} operations each, after ${corpus.length} programs that have failed once`)
   const startedAt = performance.now()
   const totals = noTotals()
-  const failed = await runAll(task, corpus, totals)
+  const failed = await runAll(task, corpus, totals, interrupted)
   const { user, system } = process.cpuUsage()
   console.log(reportOf(totals, (performance.now() - startedAt) / 1_000, (user + system) / 1_000_000))
+  console.log(`\n${verdictOf([...totals.counts.keys()])}`)
   const [worst] = failed.toSorted((a, b) => a.one.program.seed - b.one.program.seed)
   if (!worst) return
   process.exitCode = 1
-  await explain(worst, ops, keepAs)
+  await explain(worst, ops, keepAs, interrupted.aborted ? PATIENCE_ONCE_INTERRUPTED : undefined)
 }
+
+/** How long is looked for a shorter history when somebody wants the end, in milliseconds. */
+const PATIENCE_ONCE_INTERRUPTED = 10_000
 
 interface Failed {
   readonly one: Case
@@ -54,10 +62,15 @@ interface Failed {
 }
 
 /**
- * Has the workers run what there is until there is nothing more, or no time; returns what failed. Each seed aims at places
- * where nobody has died yet, and when the time is over there is a way back to each that is left.
+ * Has the workers run what there is until there is nothing more, or no time, or nobody who wants it; returns what failed.
+ * Each seed aims at places where nobody has died yet, and when the time is over there is a way back to each that is left.
  */
-async function runAll(task: Simulation, corpus: readonly Case[], totals: Totals): Promise<readonly Failed[]> {
+async function runAll(
+  task: Simulation,
+  corpus: readonly Case[],
+  totals: Totals,
+  interrupted: AbortSignal,
+): Promise<readonly Failed[]> {
   const { seeds, minutes, first, ops, workers } = task
   const deadline = performance.now() + minutes * 60_000
   const waysBackUntil = deadline + minutes * 60_000 * MORE_FOR_WAYS_BACK
@@ -71,6 +84,7 @@ async function runAll(task: Simulation, corpus: readonly Case[], totals: Totals)
     return caseOf(seed, ops, isCalm(profileOf(seed)) ? [] : aimsFor(totals.points))
   }
   const next = (): Case | undefined => {
+    if (interrupted.aborted) return undefined
     const known = corpus[begun]
     if (known) begun++
     if (known || failed.length >= MOST_FAILED) return known
@@ -119,10 +133,19 @@ function work(next: () => Case | undefined, done: (one: Case, result: SeedResult
 }
 
 /** Looks for the shortest program that fails in the same way, and prints its history. */
-async function explain({ one, result }: Failed, ops: number, keepAs: string | undefined): Promise<void> {
+async function explain(
+  { one, result }: Failed,
+  ops: number,
+  keepAs: string | undefined,
+  patience: number | undefined,
+): Promise<void> {
   const [first] = result.violations
   if (!first) return
-  const { program, profile, run, violations, tries } = await shrink(one, first.row)
+  const { program, profile, run, violations, tries } = await shrink(
+    one,
+    first.row,
+    patience === undefined ? {} : { patience },
+  )
   const { length } = program.ops
   console.log(`\nthe shortest history of ${tries} tries: ${length} operations, in ${JSON.stringify(profile)}\n`)
   console.log(storyOf(run, violations))
@@ -157,11 +180,12 @@ async function replay({ program, profile }: Case): Promise<void> {
   const startedAt = performance.now()
   const { run, result } = await trySeed(program, { profile })
   console.log(`${JSON.stringify(profile)}\n\n${storyOf(run, result.violations)}`)
+  const astray = aimsNotPassed(profile.aims ?? [], result.points)
+  if (astray.length > 0) console.log(`aimed at, and not passed: ${astray.join()}`)
   const totals = noTotals()
   add(totals, result)
   console.log(reportOf(totals, (performance.now() - startedAt) / 1_000))
-  const astray = aimsNotPassed(profile.aims ?? [], result.points)
-  if (astray.length > 0) console.log(`\naimed at, and not passed: ${astray.join()}`)
+  console.log(`\n${verdictOf([...totals.counts.keys()])}`)
   if (result.violations.length > 0) process.exitCode = 1
 }
 

@@ -18,7 +18,7 @@ export const usage = `npm run torture -- [options]: tries to make the service lo
   --signatures    how long a wrong signature takes, by where it differs
   --help          this text
 
-Exits with 1 if anything failed.`
+Ctrl-C ends it, with the report so far. Exits with 1 if anything failed.`
 
 /** What was asked for. */
 export type Task =

@@ -25,9 +25,10 @@ export interface Disk {
 export async function mountDisk(megabytes: number): Promise<Disk | undefined> {
   const directory = mkdtempSync(join(tmpdir(), 'disk-'))
   const mount = `mount -t tmpfs -o size=${megabytes}m none '${directory}' && echo mounted && exec cat`
-  // It ends with its input, and so with this process, however that ends.
+  // It ends with its input, and so with this process, however that ends; the terminal's Ctrl-C is for us alone.
   const keeper = spawn('unshare', ['--map-root-user', '--mount', 'sh', '-c', mount], {
     stdio: ['pipe', 'pipe', 'ignore'],
+    detached: true,
   })
   if (!(await says(keeper))) {
     rmSync(directory, { recursive: true })

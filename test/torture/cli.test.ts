@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { withoutSettings } from '../support/local-server.ts'
 
 const program = fileURLToPath(new URL('cli.ts', import.meta.url))
@@ -52,5 +55,15 @@ describe('given a torture that runs', () => {
 
   it('when it is ended by SIGTERM, then its exit code tells', async () => {
     expect((await run(FOR_LONG, 'SIGTERM')).code).toBe(143)
+  })
+
+  it('when real processes are interrupted, then nothing is left of them', async () => {
+    const place = mkdtempSync(join(tmpdir(), 'cli-test-'))
+    vi.stubEnv('TMPDIR', place)
+    const { code, output } = await run(['--processes', '--seed', '5'], 'SIGINT')
+    expect(output).toBe('seed 5, 60 s\ninterrupted: nothing more was judged\n')
+    expect(code).toBe(130)
+    expect(readdirSync(place)).toEqual([])
+    rmSync(place, { recursive: true })
   })
 })

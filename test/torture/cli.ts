@@ -167,10 +167,23 @@ async function load(): Promise<void> {
   if (!bearsLoad(outcome)) process.exitCode = 1
 }
 
+/** How long the disk is full now and then, at most, in seconds: its room is for all bodies of such a time. */
+const LONGEST_FULL = 60
+
 async function killProcesses(seed: number, seconds: number): Promise<void> {
+  const interrupted = untilInterrupted()
   console.log(`seed ${seed}, ${seconds} s`)
-  const outcomes = [await tortureProcesses(seed, seconds), await tortureDisk(seed, Math.min(60, seconds))]
-  for (const outcome of outcomes) {
+  const parts = [
+    () => tortureProcesses(seed, seconds, interrupted),
+    () => tortureDisk(seed, Math.min(LONGEST_FULL, seconds), interrupted),
+  ]
+  for (const part of parts) {
+    const outcome = await part().catch((error: unknown) => {
+      if (!interrupted.aborted) throw error
+      console.log('interrupted: nothing more was judged')
+      // What was under way waits for what is gone.
+      process.exit()
+    })
     console.log(outcome ? processReport(outcome) : 'no disk could be filled: this machine lets nobody mount one')
     if (outcome && !isWell(outcome)) process.exitCode = 1
   }

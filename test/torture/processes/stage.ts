@@ -18,6 +18,7 @@ export interface Stage {
   start(): Promise<void>
   /** Fails as soon as a server ends that nobody has ended. */
   readonly crash: Promise<never>
+  /** Ends and removes all of it; no server is started afterwards. */
   close(): Promise<void>
 }
 
@@ -26,17 +27,42 @@ export async function newStage(disk?: Disk): Promise<Stage> {
   const directory = disk?.directory ?? mkdtempSync(join(tmpdir(), 'torture-'))
   const { promise: crash, reject } = Promise.withResolvers<never>()
   const asked = new Set<LocalServer>()
+  let isClosed = false
 
   async function started(): Promise<LocalServer> {
+    if (isClosed) throw new Error('the stage is closed')
     const args = ['--port', '0', '--data', join(directory, 'data')]
-    const next = await startServer(args, disk ? { prefix: disk.prefix } : {})
+    // The terminal's Ctrl-C is for us, who have to end what runs.
+    const next = await startServer(args, { ownGroup: true, ...(disk && { prefix: disk.prefix }) })
     void next.ended.then(({ code, signal }) => {
       if (!asked.has(next)) reject(new Error(`a server ended by itself, by ${signal ?? code}: ${lastWords(next)}`))
     })
     return next
   }
 
-  let server = await started()
+  function remove(): void {
+    // An engine that was killed may write for a moment more.
+    if (!disk) rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+  }
+
+  /** Where there is no time to close it. */
+  function abandon(): void {
+    void endServers()
+    remove()
+  }
+
+  async function clean(): Promise<void> {
+    isClosed = true
+    await endServers()
+    remove()
+    process.off('exit', abandon)
+  }
+
+  process.once('exit', abandon)
+  let server = await started().catch(async (error: unknown) => {
+    await clean()
+    throw error
+  })
   const proxy = await openProxy(() => server.port)
   return {
     get server() {
@@ -58,8 +84,7 @@ export async function newStage(disk?: Disk): Promise<Stage> {
 
     async close() {
       proxy.close()
-      await endServers()
-      if (!disk) rmSync(directory, { recursive: true, force: true })
+      await clean()
     },
   }
 }

@@ -6,7 +6,8 @@ import { aimsNotPassed, caseOf, keep, onceFailed, type Case } from './cases.ts'
 import { printSignatureTimes } from './hostile/signature-timing.ts'
 import { aimsFor, waysBack } from './crash-points.ts'
 import { add, noTotals, reportOf, type SeedResult, type Totals } from './report.ts'
-import { bearsLoad, loadReport, loadServer } from './load/run.ts'
+import { bearsLoad, loadReport } from './load/outcome.ts'
+import { loadServer } from './load/run.ts'
 import { untilInterrupted } from './interruption.ts'
 import { readTask, usage, type Simulation } from './options.ts'
 import { isWell, processReport } from './processes/report.ts'
@@ -162,7 +163,8 @@ function again({ program, profile }: Case, ops: number): string {
 }
 
 async function load(): Promise<void> {
-  const outcome = await loadServer()
+  const interrupted = untilInterrupted()
+  const outcome = await unlessInterrupted(() => loadServer(interrupted), interrupted)
   console.log(loadReport(outcome))
   if (!bearsLoad(outcome)) process.exitCode = 1
 }
@@ -178,14 +180,21 @@ async function killProcesses(seed: number, seconds: number): Promise<void> {
     () => tortureDisk(seed, Math.min(LONGEST_FULL, seconds), interrupted),
   ]
   for (const part of parts) {
-    const outcome = await part().catch((error: unknown) => {
-      if (!interrupted.aborted) throw error
-      console.log('interrupted: nothing more was judged')
-      // What was under way waits for what is gone.
-      process.exit()
-    })
+    const outcome = await unlessInterrupted(part, interrupted)
     console.log(outcome ? processReport(outcome) : 'no disk could be filled: this machine lets nobody mount one')
     if (outcome && !isWell(outcome)) process.exitCode = 1
+  }
+}
+
+/** What real processes come to; whoever interrupts them ends with them, and nothing is judged that has no end. */
+async function unlessInterrupted<T>(run: () => Promise<T>, interrupted: AbortSignal): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!interrupted.aborted) throw error
+    console.log('interrupted: nothing more was judged')
+    // What was under way waits for what is gone.
+    process.exit()
   }
 }
 

@@ -1,86 +1,107 @@
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { signedEvent } from '../../support/signed-request.ts'
 import { endServers, startServer } from '../../support/local-server.ts'
+import type { Answer } from '../../support/service.ts'
 import { newClient, type Client } from '../processes/client.ts'
-
-/** What a server that is asked for more than it can do came to. */
-export interface LoadOutcome {
-  readonly connections: number
-  /** Of so many that waited at once, how many were answered, and how many with a message. */
-  readonly polls: number
-  readonly answeredPolls: number
-  readonly servedPolls: number
-  /** Requests of one who asks for little meanwhile: how many were not answered, and how long the slowest took. */
-  readonly starved: number
-  readonly slowest: number
-  /** Memory before, at most, and some time after, in MB. */
-  readonly memory: readonly [before: number, peak: number, after: number]
-}
+import { hesitant, opened, silent, slowReader, slowWriter, type Connection, type Habit } from './connections.ts'
+import { POLL_SECONDS, type LoadOutcome, type Poll } from './outcome.ts'
 
 const CONNECTIONS = 2_000
-const POLLS = 500
 const SLOW_READERS = 50
+const SLOW_WRITERS = 200
+const POLLS = 500
 const REQUESTS = 30
 
-/** A message, or that there is none: on a busy machine there may not be one in time. */
-const ANSWERS = [0, 7_000]
+/** How long slow writers get to be heard at most, in milliseconds: a server may leave them unread. */
+const WRITING_TAKES = 10_000
 
-/** Whoever has the server's memory at more than this has found a leak, in MB. */
-const MOST_MEMORY = 700
-
-/** Leans on a server with connections that do nothing, or do it slowly, and with hundreds of polls; then lets go. */
-export async function loadServer(): Promise<LoadOutcome> {
+/**
+ * Leans on a server with connections that do nothing, or do it slowly, and with hundreds of polls; then lets go. Whoever
+ * interrupts it gets no outcome but a failure, and nothing is left behind.
+ */
+export async function loadServer(interrupted: AbortSignal): Promise<LoadOutcome> {
   const directory = mkdtempSync(join(tmpdir(), 'load-'))
-  const server = await startServer(['--port', '0', '--data', directory])
-  const sockets: Socket[] = []
-  const client = newClient(server.port)
-  const memory = () => residentMegabytes(server.pid)
-  let peak = 0
-  const watching = setInterval(() => (peak = Math.max(peak, memory())), 100)
+  const open: Connection[] = []
   try {
-    for (const queueName of ['idle', 'busy', 'large'])
-      await client.ask('CreateQueue', { queueName, maxMsgSize: 1_048_576 })
-    await client.ask('SendMessage', { queueName: 'large', msgBody: 'x'.repeat(1_000_000) })
-    const before = memory()
-    for (let index = 0; index < CONNECTIONS; index++) sockets.push(await opened(server.port, index))
-    const pollers = Array.from({ length: POLLS }, () => newClient(server.port))
-    const polling = pollers.map((poller) => poller.ask('ReceiveMessage', { queueName: 'idle', pollingWaitSeconds: 30 }))
-    await sleep(1_000)
-
-    const times = await askForLittle(client)
-    for (let sent = 0; sent < POLLS; sent += 10)
-      await client.ask('BatchSendMessage', { queueName: 'idle', ...TEN_BODIES })
-    const answers = await Promise.all(polling)
-    for (const poller of pollers) poller.close()
-    for (const socket of sockets) socket.destroy()
-    await sleep(2_000)
-    const after = await askForLittle(client)
-    return {
-      connections: sockets.length,
-      polls: POLLS,
-      answeredPolls: answers.filter((answer) => answer && ANSWERS.includes(answer.code)).length,
-      servedPolls: answers.filter((answer) => answer?.code === 0).length,
-      starved: [...times, ...after].filter((time) => time === undefined).length,
-      slowest: Math.max(...[...times, ...after].map((time) => time ?? Infinity)),
-      memory: [before, peak, memory()],
-    }
+    // The terminal's Ctrl-C is for us, who have to end what runs.
+    const server = await startServer(['--port', '0', '--data', directory], { ownGroup: true })
+    return await Promise.race([course(server.port, server.pid, open), failing(interrupted)])
   } finally {
-    clearInterval(watching)
-    client.close()
-    for (const socket of sockets) socket.destroy()
+    for (const { close } of open) close()
     await endServers()
-    rmSync(directory, { recursive: true, force: true })
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 
-const TEN_BODIES = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`msgBody.${index}`, 'hello']))
+/** Fails once it is aborted. */
+async function failing(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort')
+  throw signal.reason
+}
+
+async function course(port: number, pid: number, open: Connection[]): Promise<LoadOutcome> {
+  const client = newClient(port)
+  for (const queueName of ['idle', 'busy', 'large'])
+    await client.ask('CreateQueue', { queueName, maxMsgSize: 1_048_576, visibilityTimeout: 3_600 })
+  await client.ask('SendMessage', { queueName: 'large', msgBody: 'x'.repeat(1_000_000) })
+  const { now: before } = memoryOf(pid)
+
+  for (let index = 0; index < CONNECTIONS; index++) open.push(await opened(port, habitOf(index)))
+  const writers = open.slice(SLOW_READERS, SLOW_READERS + SLOW_WRITERS)
+  await written(writers)
+  const polling = Promise.all(Array.from({ length: POLLS }, () => poll(port)))
+  await sleep(1_000)
+  const times = await askForLittle(client)
+  const sent = await sendAll(client)
+  const polls = await polling
+
+  const connections = open.length
+  const refusedWriters = writers.filter((writer) => writer.isRefused()).length
+  for (const { close } of open.splice(0)) close()
+  const rest = await receiveRest(client)
+  const { peak } = memoryOf(pid)
+
+  for (let index = 0; index < SLOW_WRITERS; index++) open.push(await opened(port, slowWriter))
+  await written(open)
+  times.push(...(await askForLittle(client)))
+  client.close()
+  const received = new Set([...polls.flatMap(({ msgIds }) => msgIds), ...rest])
+  return {
+    connections,
+    writers: SLOW_WRITERS,
+    refusedWriters,
+    polls,
+    sent: sent.length,
+    received: sent.filter((msgId) => received.has(msgId)).length,
+    times,
+    memory: [before, peak, memoryOf(pid).peak],
+  }
+}
+
+const habitOf = (index: number): Habit => {
+  if (index < SLOW_READERS) return slowReader('large')
+  if (index < SLOW_READERS + SLOW_WRITERS) return slowWriter
+  return index % 2 === 0 ? hesitant : silent
+}
+
+/** One of many who wait at once, each by a connection of its own. */
+async function poll(port: number): Promise<Poll & { readonly msgIds: readonly string[] }> {
+  const client = newClient(port)
+  const from = performance.now()
+  const answer = await client.ask('ReceiveMessage', { queueName: 'idle', pollingWaitSeconds: POLL_SECONDS })
+  client.close()
+  return {
+    code: answer?.code,
+    took: performance.now() - from,
+    msgIds: answer?.code === 0 ? [String(answer['msgId'])] : [],
+  }
+}
 
 /** Milliseconds of each of some requests; undefined where one was not answered. */
-async function askForLittle(client: Client): Promise<readonly (number | undefined)[]> {
+async function askForLittle(client: Client): Promise<(number | undefined)[]> {
   const times: (number | undefined)[] = []
   for (let request = 0; request < REQUESTS; request++) {
     const startedAt = performance.now()
@@ -90,61 +111,48 @@ async function askForLittle(client: Client): Promise<readonly (number | undefine
   return times
 }
 
-/** A connection that says nothing, or half of a request, or asks for much and does not read it. */
-function opened(port: number, index: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.once('error', reject)
-    socket.once('connect', () => {
-      socket.off('error', reject)
-      socket.on('error', () => undefined)
-      if (index < SLOW_READERS) {
-        socket.pause()
-        socket.write(requestFor(port))
-      } else if (index % 2 === 0)
-        socket.write('POST /v2/index.php HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\nAct')
-      resolve(socket)
-    })
-  })
+const TEN_BODIES = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`msgBody.${index}`, 'hello']))
+
+/** One message for each poll. Returns the ids of those that were acknowledged. */
+async function sendAll(client: Client): Promise<readonly string[]> {
+  const ids: string[] = []
+  for (let sent = 0; sent < POLLS; sent += 10)
+    ids.push(...idsIn(await client.ask('BatchSendMessage', { queueName: 'idle', ...TEN_BODIES }), 'msgList'))
+  return ids
 }
 
-function requestFor(port: number): string {
-  const host = `127.0.0.1:${port}`
-  const { body = '' } = signedEvent({ Action: 'ReceiveMessage', queueName: 'large' }, { host })
-  const form = Buffer.from(body, 'base64').toString()
-  const head = `POST /v2/index.php HTTP/1.1\r\nhost: ${host}\r\ncontent-length: ${form.length}\r\n\r\n`
-  return head + form
-}
-
-/** What the process keeps in memory; of Linux alone is it known. */
-function residentMegabytes(pid: number): number {
-  try {
-    const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1])
-    return Math.round((pages * 4_096) / 1_048_576)
-  } catch {
-    return 0
+/** What no poll was given. */
+async function receiveRest(client: Client): Promise<readonly string[]> {
+  const ids: string[] = []
+  for (;;) {
+    const wants = { queueName: 'idle', numOfMsg: 16, pollingWaitSeconds: 1 }
+    const got = idsIn(await client.ask('BatchReceiveMessage', wants), 'msgInfoList')
+    if (got.length === 0) return ids
+    ids.push(...got)
   }
 }
 
-/** The report, whose last lines are the rows. */
-export function loadReport({
-  connections,
-  polls,
-  answeredPolls,
-  servedPolls,
-  starved,
-  slowest,
-  memory,
-}: LoadOutcome): string {
-  const [before, peak, after] = memory
-  return [
-    `connections ${connections}`,
-    `polls ${polls}, answered ${answeredPolls}, with a message ${servedPolls}`,
-    `memory ${before} MB before, ${peak} MB at most, ${after} MB after`,
-    `slowest ${Math.round(slowest)} ms`,
-    `starved ${starved}`,
-  ].join('\n')
+const idsIn = (answer: Answer | undefined, list: 'msgList' | 'msgInfoList'): readonly string[] =>
+  answer?.code === 0 ? (answer[list] as readonly { readonly msgId: string }[]).map(({ msgId }) => msgId) : []
+
+/** Waits until all has been taken that they say, or refused, or for long enough. */
+async function written(writers: readonly Connection[]): Promise<void> {
+  const giveUpAt = performance.now() + WRITING_TAKES
+  while (!writers.every((writer) => writer.isDone()) && performance.now() < giveUpAt) await sleep(50)
 }
 
-export const bearsLoad = ({ polls, answeredPolls, starved, memory }: LoadOutcome): boolean =>
-  answeredPolls === polls && starved === 0 && memory[1] < MOST_MEMORY
+/** What the process keeps in memory, and has kept at most, in MB; of Linux alone are they known, elsewhere they are 0. */
+function memoryOf(pid: number): { readonly now: number; readonly peak: number } {
+  const status = readStatus(pid)
+  const megabytes = (name: string) =>
+    Math.round(Number(new RegExp(`^${name}:\\s*(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) / 1_024)
+  return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') }
+}
+
+function readStatus(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8')
+  } catch {
+    return ''
+  }
+}

@@ -96,24 +96,39 @@ describe('given two messages that are held', () => {
   })
 })
 
+/** Any value that an attribute can have, up to some depth. */
+const { attribute } = fc.letrec<{ attribute: object }>((tie) => ({
+  attribute: fc.oneof(
+    { maxDepth: 2 },
+    fc.record({ S: hostileText }),
+    fc.record({ N: fc.integer().map(String) }),
+    fc.record({ BOOL: fc.boolean() }),
+    fc.constant({ NULL: true }),
+    fc.record({ B: fc.uint8Array({ maxLength: 20 }) }),
+    fc.record({ L: fc.array(tie('attribute'), { maxLength: 3 }) }),
+    fc.record({ M: fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), tie('attribute'), { maxKeys: 3 }) }),
+  ),
+}))
+
+/** Names that are long enough to be nobody's yet. */
+const unknownName = fc.stringMatching(/^[a-zA-Z]{1,20}$/).map((name) => `later${name}`)
+
 describe('given an item that a later version has written', () => {
   it('when it has attributes that nobody knows yet, then it is received as if it had not', async () => {
     const { services, engine } = await serviceInMemory()
-    await ask(services, { Action: 'CreateQueue', queueName: 'orders' })
-    await ask(services, { Action: 'SendMessage', queueName: 'orders', msgBody: 'hello' })
-    const { Items } = engine.execute('ScanCommand', { TableName: MESSAGES }) as { Items: Record<string, object>[] }
-    const unknown = {
-      priority: { N: '7' },
-      headers: { M: { a: { S: 'b' } } },
-      history: { L: [] },
-      isNew: { BOOL: true },
+    const queue = { queueName: 'orders' }
+    await ask(services, { Action: 'CreateQueue', ...queue })
+    const received = async (unknown: Readonly<Record<string, object>>) => {
+      await ask(services, { Action: 'SendMessage', ...queue, msgBody: 'hello' })
+      const { Items } = engine.execute('ScanCommand', { TableName: MESSAGES }) as { Items: Record<string, object>[] }
+      for (const item of Items) engine.execute('PutItemCommand', { TableName: MESSAGES, Item: { ...item, ...unknown } })
+      const answer = await ask(services, { Action: 'ReceiveMessage', ...queue })
+      expect(answer).toMatchObject({ code: 0, msgBody: 'hello' })
+      const { receiptHandle } = answer
+      expect(await ask(services, { Action: 'DeleteMessage', ...queue, receiptHandle })).toMatchObject({ code: 0 })
     }
-    for (const item of Items) engine.execute('PutItemCommand', { TableName: MESSAGES, Item: { ...item, ...unknown } })
-    const answer = await ask(services, { Action: 'ReceiveMessage', queueName: 'orders' })
-    expect(answer).toMatchObject({ code: 0, msgBody: 'hello' })
-    const { receiptHandle } = answer
-    expect(await ask(services, { Action: 'DeleteMessage', queueName: 'orders', receiptHandle })).toMatchObject({
-      code: 0,
+    await fc.assert(fc.asyncProperty(fc.dictionary(unknownName, attribute, { minKeys: 1, maxKeys: 5 }), received), {
+      numRuns: 100,
     })
   })
 })

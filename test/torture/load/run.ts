@@ -25,6 +25,9 @@ const WRITING_TAKES = 10_000
 export async function loadServer(interrupted: AbortSignal): Promise<LoadOutcome> {
   const directory = mkdtempSync(join(tmpdir(), 'load-'))
   const open: Connection[] = []
+  // Where there is no time to close it, as when nobody reads the report any more.
+  const abandon = () => void endServers()
+  process.once('exit', abandon)
   try {
     // The terminal's Ctrl-C is for us, who have to end what runs.
     const server = await startServer(['--port', '0', '--data', directory], { ownGroup: true })
@@ -33,6 +36,7 @@ export async function loadServer(interrupted: AbortSignal): Promise<LoadOutcome>
     for (const { close } of open) close()
     await endServers()
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+    process.off('exit', abandon)
   }
 }
 

@@ -33,7 +33,7 @@ export interface GatewayOptions {
   readonly tooLarge: (headers: IncomingHttpHeaders) => Result
   /** The largest body that is read, in bytes. @default 4 MB */
   readonly bodyLimit?: number
-  /** The bytes of all bodies that are held at once; beyond it the slowest senders are answered by status 503. @default 256 MB */
+  /** The bytes of all bodies that are held at once; beyond it the slowest senders are answered by status 503. @default 128 MB */
   readonly bodiesLimit?: number
   /** The milliseconds a handler is told it has. @default 40 s, so that the longest poll of 30 s ends by itself */
   readonly timeLimit?: number
@@ -81,7 +81,7 @@ type Connections = Map<Socket, Connection>
 
 /** Listens, and calls the handler for each request as an HTTP API calls its function. */
 export async function serve(handler: LocalHandler, options: GatewayOptions): Promise<Gateway> {
-  const { bodyLimit = 4 * 1024 * 1024, bodiesLimit = 256 * 1024 * 1024, timeLimit = 40_000 } = options
+  const { bodyLimit = 4 * 1024 * 1024, bodiesLimit = 128 * 1024 * 1024, timeLimit = 40_000 } = options
   const room = newBodyRoom(bodiesLimit)
   const connections: Connections = new Map()
 

@@ -74,7 +74,7 @@ export function countCalls(client: Client): Record<string, number> {
 /** The items of one table in a batch: what is written, or keys of what is read. */
 type Requests = readonly unknown[] | { readonly Keys: readonly unknown[] }
 
-/** Does some part of a batch, and tells that the rest was not done. Any other call is done as it is. */
+/** Does some part of a batch, never all of it, and tells that the rest was not done. Any other call is done as it is. */
 export async function half<Output>(
   next: (args: never) => Promise<Output>,
   args: { readonly input: object },
@@ -87,7 +87,7 @@ export async function half<Output>(
     Object.fromEntries(
       Object.entries(RequestItems).flatMap(([table, requests]) => {
         const all = Array.isArray(requests) ? requests : (requests as { readonly Keys: readonly unknown[] }).Keys
-        const some = all.slice(Math.ceil(all.length * from), Math.ceil(all.length * to))
+        const some = all.slice(Math.floor(all.length * from), Math.floor(all.length * to))
         return some.length === 0 ? [] : [[table, Array.isArray(requests) ? some : { ...requests, Keys: some }]]
       }),
     )

@@ -21,7 +21,7 @@ export function inflict(client: Client, clock: Clock, life: Life, profile: Profi
       async (args) => {
         await life.goOn()
         const { random, faults } = course()
-        const fault = isArmed() ? drawn(profile, random) : undefined
+        const fault = isArmed() ? drawn(profile, random, commandName) : undefined
         if (fault) faults.push(`${fault} ${commandName}`)
         const place = placeOf(commandName, args.input as PlaceInput)
         if (isArmed()) await life.pass(`before ${place}`)
@@ -58,12 +58,13 @@ export function inflict(client: Client, clock: Clock, life: Life, profile: Profi
   )
 }
 
-function drawn({ rates }: Profile, random: () => number): FaultKind | undefined {
+/** What befalls a call. Only a batch has parts, so there is nothing that befalls another call then. */
+function drawn({ rates }: Profile, random: () => number, commandName: string): FaultKind | undefined {
   let left = random() * 1_000
   for (const [kind, rate] of Object.entries(rates) as [FaultKind, number][]) {
     if (kind === 'crash') continue
     left -= rate
-    if (left < 0) return kind
+    if (left < 0) return kind === 'partial' && !commandName.startsWith('Batch') ? undefined : kind
   }
   return undefined
 }

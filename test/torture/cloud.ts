@@ -85,7 +85,8 @@ export function newCloud({ seed, profile, history, clock, ended, isArmed, anyPro
     const laneId = event.work?.laneId ?? 'all'
     const random = randomOf(seed, name, laneId, startedAt)
     const faults: string[] = []
-    history.runs.push({ laneId, from: startedAt, faults })
+    const record = { duty: name, name: event.work?.name ?? '', laneId, from: startedAt, to: Infinity, faults }
+    history.runs.push(record)
     const { worker, life } = await anyProcess(random)
     const getRemainingTimeInMillis = () => startedAt + LIFETIME - clock.now()
     const run = follow({ name, random, faults }, () =>
@@ -101,6 +102,8 @@ export function newCloud({ seed, profile, history, clock, ended, isArmed, anyPro
       if (faults.length === 0 && !ended.aborted)
         history.troubles.push(`${name} failed without a fault: ${shown(error)}`)
     })
+    record.to = clock.now()
+    if (life.isDead() && !ended.aborted) faults.push('the process died')
     running--
   }
 

@@ -8,6 +8,9 @@ import { half, throttle, timeout } from '../support/faults.ts'
 /** How long a call is waited for, in milliseconds: what `lib/store/database.ts` gives it in the cloud. */
 const PATIENCE = 1_000
 
+/** A message that was put for longer, in milliseconds, is sent anew. The store is not asked: it may have this wrong. */
+const SLOWEST_PUT = 3_000
+
 /** How much later than that a lost call may be made, in milliseconds. */
 const LATEST = 8_000
 
@@ -22,8 +25,13 @@ export function inflict(client: Client, clock: Clock, life: Life, profile: Profi
         await life.goOn()
         const { random, faults } = course()
         const fault = isArmed() ? drawn(profile, random, commandName) : undefined
-        if (fault) faults.push(`${fault} ${commandName}`)
-        const place = placeOf(commandName, args.input as PlaceInput)
+        // Sent is sent: a call arrives although its process dies meanwhile.
+        const isDone = fault !== 'failed' || random.chance(0.5)
+        if (fault)
+          faults.push(`${fault === 'failed' ? (isDone ? 'failed after' : 'failed before') : fault} ${commandName}`)
+        const input = args.input as PlaceInput
+        const begunAt = clock.now()
+        const place = placeOf(commandName, input)
         if (isArmed()) await life.pass(`before ${place}`)
         const way = () => clock.sleep(random() * profile.latency)
         const isMade = fault !== 'lost before' && fault !== 'throttled' && fault !== 'lost and late'
@@ -41,14 +49,14 @@ export function inflict(client: Client, clock: Clock, life: Life, profile: Profi
           throw timeout()
         }
         await way()
-        // Sent is sent: a call arrives although its process dies meanwhile.
-        const isDone = fault !== 'failed' || random.chance(0.5)
         const answer = isDone ? make() : Promise.resolve(undefined)
         await answer.catch(() => undefined)
         if (isArmed()) await life.pass(`after ${place}`)
         await (fault === 'lost after' ? clock.sleep(PATIENCE) : way())
         if (fault === 'slow') await clock.sleep(random() * PATIENCE * 0.9)
         await life.goOn()
+        if (isPut(commandName, tableOf(input)) && clock.now() - begunAt > SLOWEST_PUT)
+          faults.push(`late put ${commandName}`)
         if (fault === 'lost after') throw timeout()
         if (fault === 'failed') throw failure()
         return (await answer) as Awaited<ReturnType<typeof next>>
@@ -82,9 +90,14 @@ interface PlaceInput {
   readonly KeyConditionExpression?: string
 }
 
+const tableOf = ({ TableName, RequestItems = {} }: PlaceInput): string => TableName ?? Object.keys(RequestItems).join()
+
+/** Whether messages are put by it. */
+const isPut = (commandName: string, table: string): boolean =>
+  table === 'messages' && (commandName === 'PutItemCommand' || commandName === 'BatchWriteItemCommand')
+
 /** Says which of the store's calls this is. */
 function placeOf(commandName: string, input: PlaceInput): string {
-  const table = input.TableName ?? Object.keys(input.RequestItems ?? {}).join()
   const condition = input.ConditionExpression ?? input.KeyConditionExpression
-  return `${commandName.replace('Command', '')} ${table}${condition ? ` (${condition})` : ''}`
+  return `${commandName.replace('Command', '')} ${tableOf(input)}${condition ? ` (${condition})` : ''}`
 }

@@ -44,11 +44,18 @@ export interface Arrival {
   readonly from: number
   to: number
   outcome: string
+  /** What befell the run that made it, and how much of that before. */
+  readonly faults: readonly string[]
+  readonly earlier: number
 }
 
 /** A run over a lane of deliveries. */
 export interface RunRecord {
+  readonly duty: string
+  /** That of the subscription, or of the topic. */
+  readonly name: string
   readonly laneId: string
   readonly from: number
+  to: number
   readonly faults: readonly string[]
 }

@@ -1,4 +1,5 @@
 import { addPoints, missed, type CrashPoints } from './crash-points.ts'
+import { causes } from './judge/causes.ts'
 import { noTally, rows, type Row, type Tally, type Violation } from './judge/rows.ts'
 import { faultKinds } from './profile.ts'
 
@@ -10,6 +11,7 @@ export interface Totals {
   readonly tally: Tally
   readonly counts: Map<Row, number>
   readonly faults: Map<string, number>
+  readonly explained: Map<string, number>
   readonly points: CrashPoints
   deaths: number
 }
@@ -22,6 +24,8 @@ export interface SeedResult {
   readonly tally: Tally
   readonly violations: readonly Violation[]
   readonly faults: Readonly<Record<string, number>>
+  /** How many duplicates were there for each reason. */
+  readonly explained: Readonly<Record<string, number>>
   readonly points: readonly (readonly [string, { passed: number; died: number }])[]
   readonly deaths: number
 }
@@ -33,6 +37,7 @@ export const noTotals = (): Totals => ({
   tally: noTally(),
   counts: new Map(),
   faults: new Map(),
+  explained: new Map(),
   points: new Map(),
   deaths: 0,
 })
@@ -44,16 +49,20 @@ export function add(totals: Totals, result: SeedResult): void {
   totals.deaths += result.deaths
   for (const name of Object.keys(totals.tally) as (keyof Tally)[]) totals.tally[name] += result.tally[name]
   for (const { row } of result.violations) totals.counts.set(row, (totals.counts.get(row) ?? 0) + 1)
-  for (const [name, count] of Object.entries(result.faults))
-    totals.faults.set(name, (totals.faults.get(name) ?? 0) + count)
+  addCounts(totals.faults, result.faults)
+  addCounts(totals.explained, result.explained)
   addPoints(totals.points, result.points)
+}
+
+function addCounts(all: Map<string, number>, more: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(more)) all.set(name, (all.get(name) ?? 0) + count)
 }
 
 /** The report, whose last lines are the rows. */
 export function reportOf(totals: Totals, seconds: number, cpuSeconds = seconds): string {
-  const { seeds, operations, calls, tally, faults, points, deaths, counts } = totals
+  const { seeds, operations, calls, tally, faults, explained, points, deaths, counts } = totals
   const notVisited = missed(points)
-  const explained = tally.duplicated - (counts.get('unexplained') ?? 0)
+  const causeOf = (name: string) => explained.get(name) ?? 0
   return [
     `${number(operations)} operations of ${number(seeds)} seeds in ${seconds.toFixed(0)} s (${number(operations / seconds)} a second, ${number(operations / cpuSeconds)} a second of one core), as ${number(calls)} calls`,
     `faults: ${faultKinds
@@ -62,9 +71,10 @@ export function reportOf(totals: Totals, seconds: number, cpuSeconds = seconds):
       .join(', ')}, others ${number(faults.get('others') ?? 0)}`,
     `deaths: ${number(deaths)}; crash points: ${points.size - notVisited.length} of ${points.size} visited`,
     ...notVisited.map(([point, { passed }]) => `  never died ${point} (passed ${number(passed)} times)`),
+    `explained by: ${causes.map((cause) => `${cause} ${number(causeOf(cause))}`).join(', ')}`,
     '',
     ...Object.entries(tally).map(([name, count]) => `${name} ${count}`),
-    `explained ${explained}`,
+    `explained ${causes.reduce((sum, cause) => sum + causeOf(cause), 0)}`,
     ...(Object.keys(rows) as Row[]).map((row) => `${row} ${counts.get(row) ?? 0}`),
   ].join('\n')
 }

@@ -1,4 +1,5 @@
 import { judge } from './judge/judge.ts'
+import { faultKinds } from './profile.ts'
 import type { Program } from './program.ts'
 import type { SeedResult } from './report.ts'
 import { runProgram, type Run, type RunOptions } from './run-seed.ts'
@@ -7,7 +8,7 @@ import { runProgram, type Run, type RunOptions } from './run-seed.ts'
 export async function trySeed(program: Program, options: RunOptions = {}): Promise<{ run: Run; result: SeedResult }> {
   const run = await runProgram(program, options)
   const { history, points } = run
-  const { violations, tally } = judge(history)
+  const { violations, tally, explained } = judge(history)
   const faults = [...history.calls, ...history.runs].flatMap((one) => one.faults)
   return {
     run,
@@ -16,8 +17,9 @@ export async function trySeed(program: Program, options: RunOptions = {}): Promi
       operations: program.ops.length,
       calls: history.calls.length,
       tally,
+      explained: countsOf(explained),
       violations,
-      faults: countsOf(faults.map((fault) => /^(.*) \w+Command$/.exec(fault)?.[1] ?? 'others')),
+      faults: countsOf(faults.map((fault) => faultKinds.find((kind) => fault.startsWith(kind)) ?? 'others')),
       points: [...points],
       deaths: history.deaths.length,
     },

@@ -33,7 +33,7 @@ export function web(clock: Clock, history: History, isArmed: () => boolean): Web
 
       async post(endpoint, { headers, body }, signal) {
         await life.goOn()
-        const { random } = course()
+        const { random, faults } = course()
         const name = nameOf(endpoint)
         const { status, after } = replyOf(weathers.get(name) ?? 'fair', random)
         const text = body.startsWith('{"TopicOwner"') ? (JSON.parse(body) as { msgBody: string }).msgBody : body
@@ -44,6 +44,8 @@ export function web(clock: Clock, history: History, isArmed: () => boolean): Web
           from: clock.now(),
           to: Infinity,
           outcome: 'never answered',
+          faults,
+          earlier: faults.length,
         }
         if (isArmed()) await life.pass('before a post')
         history.arrivals.push(arrival)

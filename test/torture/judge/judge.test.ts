@@ -167,6 +167,25 @@ describe('given one message', () => {
     expect(rowsOf({ calls })).toEqual(['unexplained'])
   })
 
+  it.each([
+    ['lost after PutItemCommand', []],
+    ['lost and late BatchWriteItemCommand', []],
+    ['failed after PutItemCommand', []],
+    ['late put PutItemCommand', []],
+    ['failed before PutItemCommand', ['unexplained']],
+    ['lost before PutItemCommand', ['unexplained']],
+    ['lost after GetItemCommand', ['unexplained']],
+    ['throttled PutItemCommand', ['unexplained']],
+    ['slow PutItemCommand', ['unexplained']],
+    ['partial BatchWriteItemCommand', ['unexplained']],
+    ['the client left', ['unexplained']],
+  ])('when another has the same body, and its sender has met: %s, then the rows are %j', (fault, rows) => {
+    const faulty = { ...send, faults: [fault] }
+    const twin = withMessage(received(4, 4.1, 'b', faulty), { msgId: 'n' })
+    const calls = [created(), faulty, received(2, 2.1, 'a', faulty), deleted(3, 3.1, 'a'), twin, deleted(5, 5.1, 'b')]
+    expect(rowsOf({ calls })).toEqual(rows)
+  })
+
   it('when it is counted at the end although it is deleted, then counts do not settle', () => {
     const answer = { code: 0, message: '', requestId: '', activeMsgNum: 1, inactiveMsgNum: 0, delayMsgNum: 0 }
     const count = call(END - 2, END - 1.9, { kind: 'count', ...orders }, { answer })
@@ -360,7 +379,16 @@ describe('given a subscription that is replaced by another of its name', () => {
     const act = { kind: 'publish', topic: 'news', sizes: [4], delay: 0, tags, routingKey: '' } as const
     const one = call(100, 100.1, act)
     const text = bodyOf(one.op.id, 0, 4)
-    const push: Arrival = { web: 'site', messageId: 'm', text, from: at(101), to: at(101.1), outcome: '200' }
+    const push: Arrival = {
+      web: 'site',
+      messageId: 'm',
+      text,
+      from: at(101),
+      to: at(101.1),
+      outcome: '200',
+      faults: [],
+      earlier: 0,
+    }
     return { call: { ...one, given: [text] }, push }
   }
 
@@ -422,6 +450,20 @@ describe('given a subscription that is replaced by another of its name', () => {
         expect(rowsOf(seen)).toEqual(rows)
       },
     )
+
+    it.each([
+      ['the process died', []],
+      ['lost after DeleteItemCommand', []],
+      ['slow DeleteItemCommand', ['unexplained']],
+    ])('when one that was made is made again, and its run has met: %s, then the rows are %j', (fault, rows) => {
+      const made = { ...push, faults: [fault] }
+      expect(rowsOf({ calls, arrivals: [made, from(140)] })).toEqual(rows)
+    })
+
+    it('when what has befallen its run was over by then, then nothing explains that it is made again', () => {
+      const made = { ...push, faults: ['lost after DeleteItemCommand'], earlier: 1 }
+      expect(rowsOf({ calls, arrivals: [made, from(140)] })).toEqual(['unexplained'])
+    })
 
     it('when it is not retried, then it is lost', () => {
       expect(rowsOf({ calls, arrivals: [failed] })).toEqual(['lost'])

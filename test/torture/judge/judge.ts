@@ -1,4 +1,5 @@
 import type { Call, History } from '../history.ts'
+import type { Cause } from './causes.ts'
 import { ledgerOf } from './ledger.ts'
 import { judgePushes } from './pushes.ts'
 import { judgeQueues } from './queues.ts'
@@ -9,18 +10,21 @@ import { judgeTexts } from './texts.ts'
 export interface Verdict {
   readonly violations: readonly Violation[]
   readonly tally: Tally
+  /** Why each of the duplicates is there, where that is known. */
+  readonly explained: readonly Cause[]
 }
 
 /** Judges a whole history, once all that was to come has come. Another promise is another function here. */
 export function judge(history: History): Verdict {
   const ledger = ledgerOf(history)
-  const { violations, tally } = judgeTexts(ledger)
+  const { violations, tally, explained } = judgeTexts(ledger)
   return {
     tally,
+    explained,
     violations: [
       ...violations,
       ...judgeQueues(ledger),
-      ...judgePushes(ledger, tally),
+      ...judgePushes(ledger, tally, explained),
       ...checkKeys(history),
       ...checkFailures(history),
     ],

@@ -1,11 +1,12 @@
-import type { Arrival, Call } from '../history.ts'
+import { firstOf, releasesOf, whyDoneAgain, whyStoredTwice, type Cause } from './causes.ts'
+import type { Arrival, Call, History } from '../history.ts'
 import type { Strategy } from '../program.ts'
 import { claim, strategiesOf, subscriptionsOf, type Subscription } from './claims.ts'
 import type { Ledger } from './ledger.ts'
 import type { Tally, Violation } from './rows.ts'
 
 /** What web servers got: everything that they want, nothing else, not too early, and again as the policy says. */
-export function judgePushes(ledger: Ledger, tally: Tally): readonly Violation[] {
+export function judgePushes(ledger: Ledger, tally: Tally, explained: Cause[]): readonly Violation[] {
   const { history, originOf, isCalm, apart } = ledger
   const subscriptions = subscriptionsOf(history).filter(({ op }) => 'web' in op.endpoint)
   const arrivals = Map.groupBy(history.arrivals, ({ web, text }) => `${web} ${text}`)
@@ -31,7 +32,11 @@ export function judgePushes(ledger: Ledger, tally: Tally): readonly Violation[] 
     const made = those.filter(({ outcome }) => outcome === '200').length
     const most = claims.filter((one) => one !== 'must not').length
     tally.duplicated += Math.max(0, made - most)
-    if (made > most && most > 0 && isCalm) violations.push({ row: 'unexplained', what, ops })
+    if (made > most && most > 0) {
+      const cause = whyTwice(history, call, those)
+      if (cause) explained.push(...Array.from({ length: made - most }, () => cause))
+      else violations.push({ row: 'unexplained', what, ops })
+    }
     if (isCalm && owners.length === 1 && owners[0])
       violations.push(...checkGaps(owners[0], those, byWeb.get(web) ?? [], call, what))
   }
@@ -49,6 +54,21 @@ export function judgePushes(ledger: Ledger, tally: Tally): readonly Violation[] 
   }
   return violations
 }
+
+/** Why a delivery was made again: it was stored twice, or released twice, or what came of it was not stored. */
+function whyTwice(history: History, call: Call, arrivals: readonly Arrival[]): Cause | undefined {
+  const last = arrivals.at(-1)?.from ?? Infinity
+  const between = arrivals.slice(0, -1).map((one, index) => whyDoneAgain(faultsUntil(one, arrivals[index + 1])))
+  return (
+    whyStoredTwice(call.faults) ??
+    firstOf(releasesOf(history, call, last)) ??
+    between.find((cause) => cause !== undefined)
+  )
+}
+
+/** What befell the run of an attempt from its beginning on, until the next one where that is its own. */
+const faultsUntil = ({ faults, earlier }: Arrival, next?: Arrival): readonly string[] =>
+  faults.slice(earlier, next?.faults === faults ? next.earlier : undefined)
 
 const dueAt = ({ op, from, skew }: Call): number => from + skew + (op.kind === 'publish' ? op.delay * 1_000 : 0)
 
@@ -95,7 +115,8 @@ function checkGaps(
 ): Violation[] {
   return arrivals.slice(1).flatMap(({ from }, index) => {
     const before = arrivals[index]
-    if (!before || before.to === Infinity) return []
+    // Nothing follows what was made; where something does, it is made twice.
+    if (!before || before.to === Infinity || before.outcome === '200') return []
     const gap = from - before.to
     const strategies = strategiesOf(one, before.from - 2_000, from)
     const isRight = strategies.some((strategy) => {

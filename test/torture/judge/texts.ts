@@ -1,18 +1,26 @@
 import { claim, subscriptionsOf, type Subscription } from './claims.ts'
-import type { Call } from '../history.ts'
+import { firstOf, pushesOf, releasesOf, whyStoredTwice, type Cause } from './causes.ts'
+import type { Call, RunRecord } from '../history.ts'
 import { GRAVEYARD } from '../program.ts'
 import { mayDie, mayEndBuried } from './dead-letters.ts'
 import type { Ledger, Message } from './ledger.ts'
 import { noTally, type Tally, type Violation } from './rows.ts'
 import { settingsOf } from './settings.ts'
 
+interface Texts {
+  readonly violations: readonly Violation[]
+  readonly tally: Tally
+  readonly explained: Cause[]
+}
+
 /** What became of everything that somebody sent or published: who got it, how often, and as what. */
-export function judgeTexts(ledger: Ledger): { readonly violations: readonly Violation[]; readonly tally: Tally } {
+export function judgeTexts(ledger: Ledger): Texts {
   const { history, messages } = ledger
   const subscriptions = subscriptionsOf(history)
   const settings = settingsOf(history)
   const tally = noTally()
   const violations: Violation[] = []
+  const explained: Cause[] = []
   const received = messages.filter(({ receipts }) => receipts.length > 0)
   const copies = Map.groupBy(received, ({ text, queue }) => `${queue} ${text}`)
 
@@ -31,7 +39,7 @@ export function judgeTexts(ledger: Ledger): { readonly violations: readonly Viol
         if (found.length > 0) tally.received++
         if (found.length > 0 && outcome === 'unknown') tally.recovered++
         tally.duplicated += Math.max(0, found.length - most)
-        violations.push(...checkCopies(ledger, call, known))
+        violations.push(...checkCopies(call, known))
         const isSafe =
           !settings.mayBeGone(queue, 0) &&
           !isShort(queue, call) &&
@@ -47,7 +55,7 @@ export function judgeTexts(ledger: Ledger): { readonly violations: readonly Viol
       }
     }
   }
-  return { violations, tally }
+  return { violations, tally, explained }
 
   /** Whether copies may have ended before anybody looked. */
   function isShort(queue: string, { from }: Call): boolean {
@@ -77,17 +85,28 @@ export function judgeTexts(ledger: Ledger): { readonly violations: readonly Viol
   }
 
   function checkCopies(
-    { isCalm }: Ledger,
-    { op, faults, outcome }: Call,
+    call: Call,
     { text, queue, found, most }: { text: string; queue: string; found: readonly Message[]; most: number },
   ): Violation[] {
     if (found.length <= most) return []
-    const ops = [op.id, ...found.flatMap(({ receipts }) => receipts.slice(0, 1).map(({ call }) => call.op.id))]
+    const ops = [call.op.id, ...found.flatMap(({ receipts }) => receipts.slice(0, 1).map(({ call }) => call.op.id))]
     const what = `${shown(text)} in ${queue}: ${found.length} of ${most}`
     if (most === 0) return [{ row: 'unmatched', what, ops }]
-    // A publication that waited, or a copy that was retried, is repeated by what befalls others.
-    const isExplained = faults.length > 0 || outcome === 'unknown' || (op.kind === 'publish' && !isCalm)
-    return isExplained ? [] : [{ row: 'unexplained', what, ops }]
+    const cause = whyStoredTwice(call.faults) ?? firstOf(runsFor(call, queue, found))
+    if (!cause) return [{ row: 'unexplained', what, ops }]
+    explained.push(...found.slice(most).map(() => cause))
+    return []
+  }
+
+  /** A publication that waited is released, and a copy that its queue did not take is pushed, by a run. */
+  function runsFor(call: Call, queue: string, found: readonly Message[]): readonly RunRecord[] {
+    const { op, from } = call
+    if (op.kind !== 'publish') return []
+    const until = Math.max(...found.flatMap(({ receipts }) => receipts.slice(0, 1).map((receipt) => receipt.call.to)))
+    const names = subscriptions
+      .filter((one) => one.op.topic === op.topic && 'queue' in one.op.endpoint && one.op.endpoint.queue === queue)
+      .map((one) => one.op.name)
+    return [...releasesOf(history, call, until), ...pushesOf(history, names, from, until)]
   }
 }
 

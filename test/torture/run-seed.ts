@@ -77,6 +77,10 @@ async function play(stage: Stage): Promise<void> {
   await findAll(stage)
 }
 
+/** How long, and how often, somebody looks once nothing goes wrong any more: whatever is ready is found in half that time. */
+const WATCHED = 120_000
+const WATCH_EVERY = 3_000
+
 /** Leases and delays are over by then, calls that were lost have been made or not, and pushes are retried. */
 const SETTLING = 700_000
 
@@ -86,10 +90,11 @@ const LOOK_EVERY = 8_000
 
 async function findAll(stage: Stage): Promise<void> {
   const { world, history } = stage
-  await world.clock.sleep(SETTLING)
+  const draw = drawer(stage)
+  await watch(stage, draw)
+  await world.clock.sleep(history.healedAt + SETTLING - world.clock.now())
   while (!(await world.isIdle()) && world.clock.now() < history.healedAt + LIMIT / 2) await world.clock.sleep(10_000)
   const queues = queuesOf(history)
-  const draw = drawer(stage)
   const { processes } = history.profile
   for (const end = world.clock.now() + LOOKED_FOR; world.clock.now() < end; await world.clock.sleep(LOOK_EVERY))
     for (let process = 0; process < processes; process++) for (const queue of queues) await draw(queue, process)
@@ -102,6 +107,13 @@ async function findAll(stage: Stage): Promise<void> {
     await perform(stage, { id: 2 * CLOSING + index, at: 0, process: fresh, kind: 'count', queue })
 }
 
+/** One process after the other may have missed what landed late; each queue is left to one of them, which has to find it. */
+async function watch({ world, history }: Stage, draw: Draw): Promise<void> {
+  const { processes } = history.profile
+  for (const end = world.clock.now() + WATCHED; world.clock.now() < end; await world.clock.sleep(WATCH_EVERY))
+    for (const [index, queue] of queuesOf(history).entries()) await draw(queue, index % processes)
+}
+
 /** Operations that nobody drew are numbered from here. */
 const CLOSING = 1_000_000
 
@@ -110,7 +122,9 @@ function queuesOf({ program: { setUp } }: History): readonly string[] {
 }
 
 /** Takes all that a process finds in a queue, and deletes it; false when there was nothing. */
-function drawer(stage: Stage): (queue: string, process: number) => Promise<boolean> {
+type Draw = (queue: string, process: number) => Promise<boolean>
+
+function drawer(stage: Stage): Draw {
   let count = 0
   const numbered = () => ({ id: CLOSING + ++count, at: 0 })
 

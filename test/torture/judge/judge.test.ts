@@ -150,6 +150,45 @@ describe('given one message', () => {
     expect(rowsOf({ calls })).toEqual(['late'])
   })
 
+  describe('and somebody who looks again and again once nothing goes wrong any more', () => {
+    const looks = (from: number, to: number, every: number): readonly Call[] =>
+      Array.from({ length: (to - from) / every }, (_, index) =>
+        call(
+          from + every * index,
+          from + every * index + 0.1,
+          { kind: 'receive', ...orders, count: 16, wait: 0 },
+          empty,
+        ),
+      )
+    const empty = { outcome: 'refused', code: 7_000 } as const
+    const begin = END - 100
+    const found = (seconds: number) => [
+      received(begin + seconds, begin + seconds + 0.1, 'a', send),
+      deleted(begin + seconds + 1, begin + seconds + 1.1, 'a'),
+    ]
+
+    it('when it is found after more than a minute, then it is late', () => {
+      expect(rowsOf({ calls: [created(), send, ...looks(begin, begin + 85, 5), ...found(85)] })).toEqual(['late'])
+    })
+
+    it('when it is found within a minute, then all is well', () => {
+      expect(rowsOf({ calls: [created(), send, ...looks(begin, begin + 60, 5), ...found(60)] })).toEqual([])
+    })
+
+    it('when nobody looked for a while, then it need not have been found by then', () => {
+      const calls = [...looks(begin, begin + 20, 5), ...looks(begin + 60, begin + 85, 5)]
+      expect(rowsOf({ calls: [created(), send, ...calls, ...found(85)] })).toEqual([])
+    })
+
+    it('when another held it until a moment ago, then it is found soon enough', () => {
+      const held = withMessage(received(begin - 10, begin - 9, 'z', send), { nextVisibleTime: secondOf(begin + 60) })
+      const [receive, ...rest] = found(85)
+      const again = receive && withMessage(receive, { dequeueCount: 2 })
+      const calls = [created(), send, held, ...looks(begin, begin + 85, 5), ...(again ? [again] : []), ...rest]
+      expect(rowsOf({ calls })).toEqual([])
+    })
+  })
+
   it('when it is received after its retention, then it had expired', () => {
     const calls = [created({ msgRetentionSeconds: 60 }), send, received(100, 100.1, 'a', send)]
     expect(rowsOf({ calls })).toEqual(['expired'])

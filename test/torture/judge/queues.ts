@@ -4,6 +4,7 @@ import { buried, checkDeadLetters, mayDie, mayEndBuried } from './dead-letters.t
 import { checkAcross, checkDeletions } from './deletions.ts'
 import { nameOf, type Ledger, type Message, type Receipt } from './ledger.ts'
 import { livesOf } from './lives.ts'
+import { checkFound } from './looks.ts'
 import { checkRewound, mayBringBack, rewindsOf } from './rewinds.ts'
 import { violation, type Violation } from './rows.ts'
 import { AFTERMATH, settingsOf, type Settings } from './settings.ts'
@@ -27,6 +28,7 @@ export function judgeQueues(ledger: Ledger): readonly Violation[] {
       ...(isBuried ? [] : checkLost(ledger, settings, message)),
       ...checkRevived(settings, rewinds, message),
       ...checkTimes(ledger, settings, message),
+      ...checkFound(ledger, message),
       ...(mayLiveTwice ? checkRewound(ledger, settings, message, grave?.receipts ?? []) : []),
       ...lives.flatMap((life) => [
         ...checkOverlaps(life),

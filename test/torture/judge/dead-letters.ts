@@ -2,9 +2,9 @@ import type { Call, History } from '../history.ts'
 import { START } from '../../support/clock.ts'
 import { GRAVEYARD } from '../program.ts'
 import { callsOf } from './calls.ts'
-import type { Ledger, Message } from './ledger.ts'
-import type { Violation } from './rows.ts'
-import type { Settings } from './settings.ts'
+import { nameOf, type Ledger, type Message } from './ledger.ts'
+import { violation, type Violation } from './rows.ts'
+import { AFTERMATH, CACHED, type Settings } from './settings.ts'
 
 /** What is in the queue of dead letters, by the id that it had in its own. */
 export const buried = ({ messages }: Ledger): ReadonlyMap<string, Message> =>
@@ -48,3 +48,36 @@ export function checkDeadLetters(ledger: Ledger): readonly Violation[] {
 
 const leastCount = ({ op }: Call): number =>
   op.kind === 'bury' ? (op.settings?.['maxReceiveCount'] ?? Infinity) : Infinity
+
+/**
+ * What was received as often as the policy allows is not received again. Its last lease has to have ended under that very
+ * policy: what was there before a binding is served once more.
+ */
+export function checkOverdue({ history, apart }: Ledger, { mayBeGone }: Settings, life: Message): readonly Violation[] {
+  const { queue, receipts } = life
+  const bindings = callsOf(history, 'bury').filter(
+    ({ op, outcome }) => op.kind === 'bury' && op.queue === queue && outcome !== 'refused',
+  )
+  if (bindings.length === 0) return []
+  return receipts.flatMap((receipt) => {
+    const last = receipts.find(({ message }) => message.dequeueCount === receipt.message.dequeueCount - 1)
+    const binding = bindingAt(bindings, receipt.call, CACHED + apart)
+    if (!last || !binding || last.message.dequeueCount < mostCount(binding)) return []
+    const isCounted = last.message.nextVisibleTime * 1_000 > binding.to + apart
+    if (!isCounted || mayBeGone(queue, binding.from)) return []
+    return [violation('misplaced', `${nameOf(life)} should be dead`, binding, last.call, receipt.call)]
+  })
+}
+
+/** The binding that was in force for certain while a call went on. */
+function bindingAt(bindings: readonly Call[], { from, to }: Call, margin: number): Call | undefined {
+  const begun = bindings.filter((binding) => binding.from <= to)
+  const last = begun.reduce<Call | undefined>((one, other) => (one && one.to > other.to ? one : other), undefined)
+  const isAlone = begun.every((other) => other === last || settledBy(other) <= (last?.from ?? 0))
+  return last?.outcome === 'acknowledged' && last.to + margin < from && isAlone ? last : undefined
+}
+
+const settledBy = ({ to, outcome }: Call): number => (outcome === 'unknown' ? to + AFTERMATH : to)
+
+const mostCount = ({ op }: Call): number =>
+  op.kind === 'bury' && op.settings?.['policy'] === 0 ? (op.settings['maxReceiveCount'] ?? Infinity) : Infinity

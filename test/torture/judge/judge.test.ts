@@ -247,6 +247,24 @@ describe('given one message', () => {
       expect(rowsOf({ calls: [...before, receive, early, last] })).toEqual(['misplaced'])
     })
 
+    describe('and it was received twice', () => {
+      const calls = [...before, receive, received(20, 20.1, 'b', send, 2), received(40, 40.1, 'c', send, 3)]
+      const end = deleted(41, 41.1, 'c')
+
+      it('when it is received a third time, then it is misplaced', () => {
+        expect(rowsOf({ calls: [...calls, end] })).toEqual(['misplaced'])
+      })
+
+      it.each([
+        ['the queue was bound anew after that', {}],
+        ['it may have been', unknown],
+      ])('when %s, then it may be received once more', (_, outcome) => {
+        const again = call(35, 35.1, { kind: 'bury', ...orders, settings: { policy: 0, maxReceiveCount: 2 } }, outcome)
+        const faults = outcome === unknown ? { faults: ['lost'] } : {}
+        expect(rowsOf({ calls: [...calls, { ...again, ...faults }, end] })).toEqual([])
+      })
+    })
+
     it('when it is received in its own queue after that, then it is misplaced', () => {
       const back = received(50, 50.1, 'd', send, 2)
       expect(rowsOf({ calls: [...before, receive, dead, last, back, deleted(51, 51.1, 'd')] })).toEqual(['misplaced'])

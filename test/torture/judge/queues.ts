@@ -1,6 +1,6 @@
 import type { Call } from '../history.ts'
 import { GRAVEYARD } from '../program.ts'
-import { buried, checkDeadLetters, mayDie, mayEndBuried } from './dead-letters.ts'
+import { buried, checkDeadLetters, checkOverdue, mayDie, mayEndBuried } from './dead-letters.ts'
 import { checkAcross, checkDeletions } from './deletions.ts'
 import { nameOf, type Ledger, type Message, type Receipt } from './ledger.ts'
 import { livesOf } from './lives.ts'
@@ -33,6 +33,7 @@ export function judgeQueues(ledger: Ledger): readonly Violation[] {
       ...lives.flatMap((life) => [
         ...checkOverlaps(life),
         ...checkCounts(life, receives),
+        ...checkOverdue(ledger, settings, life),
         ...checkDeletions(ledger, settings, life),
       ]),
       ...checkAcross(lives),

@@ -14,7 +14,7 @@ export const rows = {
   trespassed: 'deleted by a handle that was not the newest, or had run out',
   refused: 'not deleted by the newest handle while its lease held',
   rewound: 'received after its deletion although no rewind brought it back, or not although one did',
-  misplaced: 'a dead letter in both queues, or dead too soon',
+  misplaced: 'a dead letter in both queues, or dead too soon or not soon enough',
   unmatched: 'delivered to a subscription that does not want it',
   gaps: 'retried earlier or later than its policy says',
   unsettled: 'counted at the end, when nothing was there',

@@ -4,7 +4,7 @@ import type { Call, History } from '../history.ts'
 export const AFTERMATH = 60_000
 
 /** How long a process goes on with what it has read of a queue, and how long a change may take to be known. */
-const CACHED = 1_100
+export const CACHED = 1_100
 
 /** What the attributes of queues may have been, and when. */
 export interface Settings {

@@ -57,8 +57,16 @@ export interface ReceivedMessage {
   readonly deadLetter?: { readonly sourceQueueName: string; readonly policy: number; readonly dequeueCount: number }
 }
 
-export const messagesIn = (answer: Answer | undefined): readonly ReceivedMessage[] =>
-  (answer?.['msgInfoList'] as readonly ReceivedMessage[] | undefined) ?? []
+export function messagesIn(answer: Answer | undefined): readonly ReceivedMessage[] {
+  if (answer?.['receiptHandle'] !== undefined) return [answer as unknown as ReceivedMessage]
+  return (answer?.['msgInfoList'] as readonly ReceivedMessage[] | undefined) ?? []
+}
+
+/** The ids in the answer to a send, in the order of its bodies. */
+export function idsIn(answer: Answer | undefined): readonly string[] {
+  if (answer?.['msgId'] !== undefined) return [answer['msgId'] as string]
+  return ((answer?.['msgList'] as readonly { msgId: string }[] | undefined) ?? []).map(({ msgId }) => msgId)
+}
 
 /** The server's own failure leaves open what was done. */
 const INTERNAL = 6_000
@@ -72,7 +80,7 @@ function outcomeOf(answer: Answer | undefined): Pick<Call, 'outcome' | 'code'> {
 function givenOf({ handles }: Stage, op: Op): readonly string[] {
   if (op.kind === 'send' || op.kind === 'publish') return op.sizes.map((size, index) => bodyOf(op.id, index, size))
   if (op.kind !== 'delete') return []
-  const known = handles.get(op.queue) ?? []
+  const known = handles.get(op.of ?? op.queue) ?? []
   return [...new Set(op.back.flatMap((back) => known.at(-1 - back) ?? []))]
 }
 
@@ -83,18 +91,31 @@ function parametersOf(
   given: readonly string[],
   now: number,
 ): Parameters {
+  const [one] = given.length === 1 && op.isSingle ? given : []
   switch (op.kind) {
     case 'send':
-      return { Action: 'BatchSendMessage', queueName: op.queue, ...listOf('msgBody', given), delaySeconds: op.delay }
+      return {
+        ...(one === undefined
+          ? { Action: 'BatchSendMessage', ...listOf('msgBody', given) }
+          : { Action: 'SendMessage', msgBody: one }),
+        queueName: op.queue,
+        delaySeconds: op.delay,
+      }
     case 'receive':
       return {
-        Action: 'BatchReceiveMessage',
+        ...(op.count === 1 && op.isSingle
+          ? { Action: 'ReceiveMessage' }
+          : { Action: 'BatchReceiveMessage', numOfMsg: op.count }),
         queueName: op.queue,
-        numOfMsg: op.count,
         pollingWaitSeconds: op.wait,
       }
     case 'delete':
-      return { Action: 'BatchDeleteMessage', queueName: op.queue, ...listOf('receiptHandle', given) }
+      return {
+        ...(one === undefined
+          ? { Action: 'BatchDeleteMessage', ...listOf('receiptHandle', given) }
+          : { Action: 'DeleteMessage', receiptHandle: one }),
+        queueName: op.queue,
+      }
     case 'intrude':
     case 'count':
       return { Action: 'GetQueueAttributes', queueName: op.queue }
@@ -114,11 +135,16 @@ function parametersOf(
         : { Action: 'UnbindDeadLetter', queueName: op.queue }
     case 'topic':
       return { Action: 'CreateTopic', topicName: op.topic, filterType: op.filterType, maxMsgSize: 1_048_576 }
+    case 'abolish':
+      return { Action: 'DeleteTopic', topicName: op.topic }
+    case 'resize':
+      return { Action: 'SetTopicAttributes', topicName: op.topic, maxMsgSize: op.largest }
     case 'publish':
       return {
-        Action: 'BatchPublishMessage',
+        ...(one === undefined
+          ? { Action: 'BatchPublishMessage', ...listOf('msgBody', given) }
+          : { Action: 'PublishMessage', msgBody: one }),
         topicName: op.topic,
-        ...listOf('msgBody', given),
         ...listOf('msgTag', op.tags),
         routingKey: op.routingKey,
         delaySeconds: op.delay,

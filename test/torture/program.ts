@@ -5,6 +5,8 @@ export type Op = OpBase & Act
 
 interface OpBase {
   readonly id: number
+  /** Whether one message goes by the action for one, rather than by that for many. */
+  readonly isSingle?: boolean
   /** Milliseconds after the beginning. */
   readonly at: number
   readonly process: number
@@ -13,8 +15,8 @@ interface OpBase {
 export type Act =
   | { readonly kind: 'send'; readonly queue: string; readonly sizes: readonly number[]; readonly delay: number }
   | { readonly kind: 'receive'; readonly queue: string; readonly count: number; readonly wait: number }
-  /** Handles counted back from the newest. */
-  | { readonly kind: 'delete'; readonly queue: string; readonly back: readonly number[] }
+  /** Handles counted back from the newest; `of` another queue they are of no use in this one. */
+  | { readonly kind: 'delete'; readonly queue: string; readonly back: readonly number[]; readonly of?: string }
   | { readonly kind: 'count'; readonly queue: string }
   | { readonly kind: 'create'; readonly queue: string; readonly attributes: Attributes }
   | { readonly kind: 'change'; readonly queue: string; readonly attributes: Attributes }
@@ -24,6 +26,9 @@ export type Act =
   /** Dead letters go to the queue that is there for them, as these settings say; without any they go nowhere any more. */
   | { readonly kind: 'bury'; readonly queue: string; readonly settings: Attributes | undefined }
   | { readonly kind: 'topic'; readonly topic: string; readonly filterType: 1 | 2 }
+  | { readonly kind: 'abolish'; readonly topic: string }
+  /** So many bytes at most. */
+  | { readonly kind: 'resize'; readonly topic: string; readonly largest: number }
   | ({
       readonly kind: 'publish'
       readonly topic: string
@@ -73,6 +78,8 @@ const queues = ['orders', 'mail', 'jobs'] as const
 /** Where dead letters go. */
 export const GRAVEYARD = 'graveyard'
 const topics = ['news', 'keys'] as const
+/** It has few subscriptions, so that it can be deleted: a topic that has some cannot. */
+const BRIEF = 'brief'
 const names = ['one', 'two', 'three'] as const
 const tags = ['red', 'blue', 'green'] as const
 const words = ['a', 'b', 'a.b', 'a.b.c', 'b.c', 'c'] as const
@@ -153,6 +160,10 @@ const kinds: readonly (readonly [weight: number, draw: (scene: Scene) => Act])[]
       back: Array.from({ length: 1 + scene.random.below(4) }, () => scene.random.below(12)),
     }),
   ],
+  [
+    5,
+    ({ random }) => ({ kind: 'delete', queue: random.pick(queues), of: random.pick(queues), back: [random.below(4)] }),
+  ],
   [4, (scene) => ({ kind: 'count', queue: queueOf(scene) })],
   [4, (scene) => ({ kind: 'change', queue: queueOf(scene), attributes: attributesOf(scene) })],
   [1, () => ({ kind: 'destroy', queue: queues[2] })],
@@ -163,14 +174,14 @@ const kinds: readonly (readonly [weight: number, draw: (scene: Scene) => Act])[]
 ]
 
 const rewindKinds: typeof kinds = [
-  [3, (scene) => ({ kind: 'rewind', queue: queueOf(scene), ago: scene.random.pick([0, 5, 60, 600]) })],
+  [9, (scene) => ({ kind: 'rewind', queue: queueOf(scene), ago: scene.random.pick([0, 5, 60, 600]) })],
   [1, (scene) => ({ kind: 'clear', queue: scene.random.pick([queues[1], queues[2]]) })],
   [
-    1,
+    5,
     (scene) => ({
       kind: 'change',
       queue: queues[1],
-      attributes: { rewindSeconds: scene.random.pick([0, 60, 3_600]) },
+      attributes: { rewindSeconds: scene.random.pick([0, 60, 3_600, 3_600]) },
     }),
   ],
 ]
@@ -193,18 +204,17 @@ const deadLetterKinds: typeof kinds = [
 ]
 
 const topicKinds: typeof kinds = [
-  [
-    60,
-    (scene) => ({
-      kind: 'publish',
-      topic: scene.random.pick(topics),
-      sizes: sizesOf(scene, 3),
-      delay: delayOf(scene),
-      tags: Array.from({ length: scene.random.below(3) }, () => scene.random.pick(tags)),
-      routingKey: scene.random.pick(words),
-    }),
-  ],
+  [60, (scene) => publication(scene, scene.random.pick(topics))],
   [8, (scene) => subscription(scene, scene.random.pick(topics), scene.random.pick(names))],
+  [6, (scene) => publication(scene, BRIEF)],
+  [3, (scene) => subscription(scene, BRIEF, names[0])],
+  [6, () => ({ kind: 'unsubscribe', topic: BRIEF, name: names[0] })],
+  [4, ({ random }) => ({ kind: 'abolish', topic: random.pick([BRIEF, BRIEF, BRIEF, ...topics]) })],
+  [5, ({ random }) => made(random.pick([BRIEF, BRIEF, BRIEF, ...topics]))],
+  [
+    2,
+    ({ random }) => ({ kind: 'resize', topic: random.pick([BRIEF, ...topics]), largest: random.pick(sizesOfTopics) }),
+  ],
   [3, ({ random }) => ({ kind: 'unsubscribe', topic: random.pick(topics), name: random.pick(names) })],
   [
     5,
@@ -223,6 +233,19 @@ const topicKinds: typeof kinds = [
     }),
   ],
 ]
+
+const sizesOfTopics = [2_048, 1_048_576, 1_048_576] as const
+
+const made = (topic: string): Act => ({ kind: 'topic', topic, filterType: topic === 'keys' ? 2 : 1 })
+
+const publication = (scene: Scene, topic: string): Act => ({
+  kind: 'publish',
+  topic,
+  sizes: sizesOf(scene, 3),
+  delay: delayOf(scene),
+  tags: Array.from({ length: scene.random.below(3) }, () => scene.random.pick(tags)),
+  routingKey: scene.random.pick(words),
+})
 
 function subscription(scene: Scene, topic: string, name: string): Act {
   const { random } = scene
@@ -264,7 +287,7 @@ export function programOf(seed: number, count: number): Program {
   const all = scene.hasDeadLetters ? [...queues, GRAVEYARD] : queues
   const setUp: Act[] = all.map((queue) => ({ kind: 'create', queue, attributes: { ...attributes, ...rewinding } }))
   if (scene.hasTopics) {
-    setUp.push({ kind: 'topic', topic: 'news', filterType: 1 }, { kind: 'topic', topic: 'keys', filterType: 2 })
+    setUp.push(...[...topics, BRIEF].map(made))
     for (const topic of topics) setUp.push(subscription(scene, topic, 'one'), subscription(scene, topic, 'two'))
   }
   const drawn = [
@@ -278,7 +301,8 @@ export function programOf(seed: number, count: number): Program {
   const ops = Array.from({ length: count }, (_, index): Op => {
     at += random.chance(0.2) ? 0 : random.chance(0.02) ? random.below(40_000) : random.below(pause)
     const act = random.weighted(drawn)(scene)
-    return { id: setUp.length + index, at, process: random.below(PROCESSES), ...act }
+    const isSingle = random.chance(0.5)
+    return { id: setUp.length + index, at, process: random.below(PROCESSES), ...(isSingle ? { isSingle } : {}), ...act }
   })
   return { seed, setUp: numbered(setUp, 0), ops }
 }

@@ -1,6 +1,7 @@
 import type { Call, History } from '../history.ts'
 import { filtersByKeys } from '../perform.ts'
 import type { Op, Strategy, Wants } from '../program.ts'
+import { callsOf } from './calls.ts'
 import { AFTERMATH } from './settings.ts'
 
 type Subscribing = Extract<Op, { kind: 'subscribe' }>
@@ -35,14 +36,17 @@ export function subscriptionsOf({ calls, profile }: History): readonly Subscript
   const effective = calls.filter(({ outcome }) => outcome !== 'refused')
   // First all that began: a change that was called before, and took long, may have come to one of them.
   const all = effective.flatMap((call) => (call.op.kind === 'subscribe' ? [begunBy(call.op, call)] : []))
-  const those = (topic: string, name: string, before: number) =>
-    all.filter(({ op, begun }) => op.topic === topic && op.name === name && begun.from <= before)
+  const those = (topic: string, name: string | undefined, before: number) =>
+    all.filter(({ op, begun }) => op.topic === topic && op.name === (name ?? op.name) && begun.from <= before)
 
   for (const call of effective) {
     const { op, from, to, outcome } = call
     const latest = latestOf(call)
-    if (op.kind === 'unsubscribe')
-      for (const one of those(op.topic, op.name, latest)) {
+    // Only a topic without subscriptions is deleted; one that began meanwhile went with it.
+    if (op.kind === 'unsubscribe' || op.kind === 'abolish')
+      for (const one of op.kind === 'unsubscribe'
+        ? those(op.topic, op.name, latest)
+        : those(op.topic, undefined, latest + margin)) {
         one.mayEndAt = Math.min(one.mayEndAt, from)
         // One that began meanwhile may have begun after another of its name had ended.
         if (outcome === 'acknowledged' && one.versions.every((version) => version.to <= from))
@@ -68,7 +72,7 @@ const begunBy = (op: Subscribing, call: Call): Subscription => ({
 })
 
 /** When a call has had its effect, if it has any. */
-const latestOf = ({ from, to, outcome }: Call): number =>
+export const latestOf = ({ from, to, outcome }: Call): number =>
   outcome === 'unknown' ? Math.min(to, from + 30_000) + AFTERMATH : to
 
 const wantsOf = ({ filter, strategy }: Pick<Wants, 'filter' | 'strategy'>) => ({ filter, strategy })
@@ -99,9 +103,18 @@ export function claim(history: History, one: Subscription, publish: Call): 'must
     .filter((version) => version.from <= span.to && version.isReplacedAt >= span.from)
     .map(({ filter }) => isWanted(op.topic, filter, op))
   if (!matches.includes(true)) return 'must not'
+  // What waits for its delay is deleted with its topic.
+  const mayBeDropped = callsOf(history, 'abolish').some(
+    (call) => isOf(call, op.topic) && latestOf(call) + margin >= publish.from && call.from <= span.to,
+  )
+  if (mayBeDropped) return 'may'
   const isCertain = one.begun.to + margin < span.from && one.mayEndAt === Infinity && !matches.includes(false)
   return isCertain && publish.outcome === 'acknowledged' ? 'must' : 'may'
 }
+
+/** Whether a call that may have had an effect is about a topic. */
+const isOf = ({ op, outcome }: Call, topic: string): boolean =>
+  'topic' in op && op.topic === topic && outcome !== 'refused'
 
 function isWanted(
   topic: string,

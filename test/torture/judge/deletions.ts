@@ -57,3 +57,11 @@ export const checkAcross = (lives: readonly Message[]): readonly Violation[] =>
         return newer && !isExcused ? [violation('trespassed', nameOf(life), receipt.call, newer.call, call)] : []
       })
   })
+
+/** A handle of another queue deletes nothing. */
+export const checkStrayed = ({ strayed }: Ledger): readonly Violation[] =>
+  strayed
+    .filter(({ outcome }) => outcome === 'acknowledged')
+    .map(({ call, receipt }) =>
+      violation('trespassed', `${receipt.message.msgId} by another queue`, receipt.call, call),
+    )

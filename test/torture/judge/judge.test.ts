@@ -271,6 +271,20 @@ describe('given one message', () => {
     })
   })
 
+  describe('and its handle is used in another queue', () => {
+    const elsewhere = (rest: Partial<Call> = {}) =>
+      call(3, 3.1, { kind: 'delete', queue: 'mail', back: [0], of: 'orders' }, { given: ['a'], ...rest })
+
+    it('when that deletes, then it trespasses', () => {
+      expect(rowsOf({ calls: [created(), send, receive, elsewhere(), deleted(4, 4.1, 'a')] })).toEqual(['trespassed'])
+    })
+
+    it('when that is refused, then all is well', () => {
+      const refused = elsewhere({ outcome: 'refused', code: 4_430 })
+      expect(rowsOf({ calls: [created(), send, receive, refused, deleted(4, 4.1, 'a')] })).toEqual([])
+    })
+  })
+
   describe('and an old handle', () => {
     const newer = received(20, 20.1, 'b', send, 2)
 
@@ -415,6 +429,57 @@ describe('given keys', () => {
   it('when a good one does not, then somebody was shut out', () => {
     const refused = { outcome: 'refused', code: 4_100 } as const
     expect(rowsOf({ calls: [created(), sent(1, 1.1, refused)] })).toEqual(['shut out'])
+  })
+})
+
+describe('given actions for one message', () => {
+  const flat = { code: 0, message: '', requestId: '' }
+  const one = sent(1, 1.1)
+  const send: Call = { ...one, answer: { ...flat, msgId: 'm' } }
+
+  it('when it is sent and never received, then it is lost', () => {
+    expect(rowsOf({ calls: [created(), send] })).toEqual(['lost'])
+  })
+
+  it('when it is received and deleted, then all is well', () => {
+    const batch = received(2, 2.1, 'a', send)
+    const [message] = (batch.answer?.['msgInfoList'] ?? []) as readonly ReceivedMessage[]
+    const receive: Call = { ...batch, answer: { ...flat, ...message } }
+    expect(rowsOf({ calls: [created(), send, receive, deleted(3, 3.1, 'a')] })).toEqual([])
+  })
+})
+
+describe('given a topic that is deleted', () => {
+  const topic = (from: number, rest: Partial<Call> = {}) =>
+    call(from, from + 0.1, { kind: 'topic', topic: 'news', filterType: 1 }, rest)
+  const abolished = call(10, 10.1, { kind: 'abolish', topic: 'news' })
+  const published = (from: number, delay = 0) =>
+    call(from, from + 0.1, { kind: 'publish', topic: 'news', sizes: [4], delay, tags: [], routingKey: '' })
+
+  it('when somebody publishes to it long after that, then it is back', () => {
+    expect(rowsOf({ calls: [topic(0), abolished, published(20)] })).toEqual(['revived'])
+  })
+
+  it('when its name is still taken, then it is still there', () => {
+    const refused = topic(20, { outcome: 'refused', code: 4_460 })
+    expect(rowsOf({ calls: [topic(0), abolished, refused] })).toEqual(['revived'])
+  })
+
+  it.each([
+    ['it was made again', {}],
+    ['it may have been made again', unknown],
+  ])('when %s before that, then all is well', (_, outcome) => {
+    const again = topic(15, { ...outcome, ...(outcome === unknown ? { faults: ['lost'] } : {}) })
+    expect(rowsOf({ calls: [topic(0), abolished, again, published(20)] })).toEqual([])
+  })
+
+  it('when something waits in it for its delay, then that need not come to a subscription of the next one', () => {
+    const wants = { endpoint: { web: 'site' }, filter: [], strategy: 'BACKOFF_RETRY', format: 'JSON' } as const
+    const subscribe = call(20, 20.1, { kind: 'subscribe', topic: 'news', name: 'one', ...wants })
+    const waiting = published(5, 100)
+    const calls = [topic(0), { ...waiting, given: [bodyOf(waiting.op.id, 0, 4)] }, abolished, topic(15), subscribe]
+    expect(rowsOf({ calls })).toEqual([])
+    expect(rowsOf({ calls: calls.filter((one) => one !== abolished) })).toEqual(['lost'])
   })
 })
 

@@ -5,6 +5,7 @@ import { judgePushes } from './pushes.ts'
 import { judgeQueues } from './queues.ts'
 import type { Tally, Violation } from './rows.ts'
 import { judgeTexts } from './texts.ts'
+import { judgeTopics } from './topics.ts'
 
 /** What is not as promised in a history, and what was counted in it. */
 export interface Verdict {
@@ -25,6 +26,7 @@ export function judge(history: History): Verdict {
       ...violations,
       ...judgeQueues(ledger),
       ...judgePushes(ledger, tally, explained),
+      ...judgeTopics(ledger),
       ...checkKeys(history),
       ...checkFailures(history),
     ],

@@ -1,5 +1,5 @@
 import type { Call, History } from '../history.ts'
-import { messagesIn, type ReceivedMessage } from '../perform.ts'
+import { idsIn, messagesIn, type ReceivedMessage } from '../perform.ts'
 import { isCalm } from '../profile.ts'
 import { bodyOf } from '../program.ts'
 
@@ -8,6 +8,8 @@ export interface Ledger {
   readonly history: History
   /** Every message of a queue that was acknowledged or received. */
   readonly messages: readonly Message[]
+  /** Tries to delete from another queue than that of the handle. */
+  readonly strayed: readonly Deletion[]
   /** The call that sent or published a text, and which of its texts it is; undefined for what nobody has sent. */
   originOf(text: string): Origin | undefined
   /** How much two clocks may differ, in milliseconds. */
@@ -56,6 +58,7 @@ export function ledgerOf(history: History): Ledger {
   const messages = new Map<string, Message>()
   const byOp = new Map(history.calls.map((call) => [call.op.id, call]))
   const receipts = new Map<string, Receipt>()
+  const strayed: Deletion[] = []
   const { aims = [], luck, leaving, skew } = history.profile
 
   function messageOf(queue: string, msgId: string, sentBy?: Call): Message {
@@ -68,8 +71,7 @@ export function ledgerOf(history: History): Ledger {
   for (const call of history.calls) {
     const { op, answer, given } = call
     if (op.kind === 'send' && call.outcome === 'acknowledged')
-      for (const [index, { msgId }] of (answer?.['msgList'] as readonly { msgId: string }[]).entries())
-        messageOf(op.queue, msgId, call).text = given[index]
+      for (const [index, msgId] of idsIn(answer).entries()) messageOf(op.queue, msgId, call).text = given[index]
   }
   for (const call of history.calls.toSorted((a, b) => a.to - b.to)) {
     const { op } = call
@@ -87,14 +89,17 @@ export function ledgerOf(history: History): Ledger {
     if (op.kind !== 'delete') continue
     for (const handle of call.given) {
       const receipt = receipts.get(handle)
-      if (receipt)
-        messageOf(op.queue, receipt.message.msgId).deletions.push({ call, receipt, outcome: fateOf(call, handle) })
+      if (!receipt) continue
+      const deletion = { call, receipt, outcome: fateOf(call, handle) }
+      if (isOf(receipt, op.queue)) messageOf(op.queue, receipt.message.msgId).deletions.push(deletion)
+      else strayed.push(deletion)
     }
   }
 
   return {
     history,
     messages: [...messages.values()],
+    strayed,
     apart: 2 * skew,
     isCalm:
       isCalm(history.profile) &&
@@ -115,6 +120,8 @@ export function ledgerOf(history: History): Ledger {
     },
   }
 }
+
+const isOf = ({ call: { op } }: Receipt, queue: string): boolean => 'queue' in op && op.queue === queue
 
 /**
  * What became of one handle of a batch. A repeated deletion that finds nothing after the lease has run out is refused,

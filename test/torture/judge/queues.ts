@@ -1,7 +1,7 @@
 import type { Call } from '../history.ts'
 import { GRAVEYARD } from '../program.ts'
 import { buried, checkDeadLetters, checkOverdue, mayDie, mayEndBuried } from './dead-letters.ts'
-import { checkAcross, checkDeletions } from './deletions.ts'
+import { checkAcross, checkDeletions, checkStrayed } from './deletions.ts'
 import { nameOf, type Ledger, type Message, type Receipt } from './ledger.ts'
 import { livesOf } from './lives.ts'
 import { checkFound } from './looks.ts'
@@ -39,7 +39,12 @@ export function judgeQueues(ledger: Ledger): readonly Violation[] {
       ...checkAcross(lives),
     ]
   }
-  return [...ledger.messages.flatMap(judgeMessage), ...checkDeadLetters(ledger), ...checkSettled(ledger)]
+  return [
+    ...ledger.messages.flatMap(judgeMessage),
+    ...checkDeadLetters(ledger),
+    ...checkStrayed(ledger),
+    ...checkSettled(ledger),
+  ]
 }
 
 /** What is not deleted, and neither ended nor its queue, is there at the end. */

@@ -319,6 +319,29 @@ describe('given a message that was deleted, and a rewind', () => {
     expect(rowsOf({ calls })).toEqual(['rewound'])
   })
 
+  describe('and the queue was told meanwhile to keep less', () => {
+    const kept = (from: number, seconds: number, rest: Partial<Call> = {}) =>
+      call(from, from + 0.1, { kind: 'change', ...orders, attributes: { rewindSeconds: seconds } }, rest)
+    const again = [rewound(140, 140.1), received(141, 141.1, 'b', send), deleted(142, 142.1, 'b')]
+
+    it.each([
+      ['nothing', 0],
+      ['the last minute', 60],
+    ])('when it comes again although it kept %s, then too much was brought back', (_, seconds) => {
+      expect(rowsOf({ calls: [...before, kept(120, seconds), kept(130, 3_600), ...again] })).toEqual(['rewound'])
+    })
+
+    it.each([
+      ['it kept as much as had passed since', [kept(120, 300)]],
+      ['it may have kept that little before', [created({ rewindSeconds: 60 }), kept(120, 60)]],
+      ['it may not have been told so', [kept(120, 0, { ...unknown, faults: ['lost'] })]],
+      ['it was rewound before that', [rewound(110, 110.1), kept(120, 0)]],
+      ['another change went on beside that', [kept(119.95, 30), kept(120, 60)]],
+    ])('when it comes again, and %s, then all is well', (_, changes) => {
+      expect(rowsOf({ calls: [...before, ...changes, kept(130, 3_600), ...again] })).toEqual([])
+    })
+  })
+
   describe('and its old handle is tried once more before it is brought back', () => {
     const faults = ['lost and late DeleteItemCommand']
     const again = [received(21, 21.1, 'b', send), deleted(22, 22.1, 'b')]

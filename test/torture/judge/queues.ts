@@ -5,7 +5,7 @@ import { checkAcross, checkDeletions, checkStrayed } from './deletions.ts'
 import { nameOf, type Ledger, type Message, type Receipt } from './ledger.ts'
 import { livesOf } from './lives.ts'
 import { checkFound } from './looks.ts'
-import { checkRewound, mayBringBack, rewindsOf } from './rewinds.ts'
+import { checkRewound, mayBringBack, memoryOf, type Memory } from './rewinds.ts'
 import { violation, type Violation } from './rows.ts'
 import { AFTERMATH, settingsOf, type Settings } from './settings.ts'
 
@@ -14,19 +14,21 @@ export function judgeQueues(ledger: Ledger): readonly Violation[] {
   const settings = settingsOf(ledger.history)
   const receives = receivesOf(ledger)
   const graves = buried(ledger)
+  const memories = new Map<string, Memory>()
 
   function judgeMessage(message: Message): readonly Violation[] {
-    const rewinds = rewindsOf(ledger, message.queue)
+    const memory = memories.get(message.queue) ?? memoryOf(ledger, settings, message.queue)
+    memories.set(message.queue, memory)
     const { history } = ledger
     const grave = graves.get(message.msgId)
     const isBuried =
       mayEndBuried(history, settings, message.queue) || (mayDie(history, message.queue) && grave !== undefined)
     // What was rewound lives anew: its counts begin again, and so do its leases.
-    const mayLiveTwice = rewinds.length > 0 && message.deletions.some(({ outcome }) => outcome !== 'refused')
+    const mayLiveTwice = memory.rewinds.length > 0 && message.deletions.some(({ outcome }) => outcome !== 'refused')
     const lives = mayLiveTwice ? (livesOf(message) ?? []) : [message]
     return [
       ...(isBuried ? [] : checkLost(ledger, settings, message)),
-      ...checkRevived(settings, rewinds, message),
+      ...checkRevived(settings, memory, message),
       ...checkTimes(ledger, settings, message),
       ...checkFound(ledger, message),
       ...(mayLiveTwice ? checkRewound(ledger, settings, message, grave?.receipts ?? []) : []),
@@ -62,14 +64,14 @@ function checkLost({ history, originOf, apart }: Ledger, settings: Settings, mes
   return [violation('lost', nameOf(message), sending, first?.call)]
 }
 
-function checkRevived(settings: Settings, rewinds: readonly Call[], message: Message): Violation[] {
+function checkRevived(settings: Settings, memory: Memory, message: Message): Violation[] {
   const { queue, receipts, deletions, sentBy } = message
   const made = deletions.filter(({ outcome }) => outcome !== 'refused').map(({ call }) => call)
   const ended = deletions.filter(({ outcome }) => outcome === 'acknowledged').map(({ call }) => call)
   // What was sent before its queue was deleted is not in another one of its name.
   const gone = settings.deletions(queue).filter(({ from }) => sentBy !== undefined && sentBy.to < from)
   return receipts.flatMap(({ call, message: { enqueueTime } }) => {
-    const mayComeAfter = (deletion: Call) => mayBringBack(rewinds, deletion, call, enqueueTime)
+    const mayComeAfter = (deletion: Call) => mayBringBack(memory, deletion, call, enqueueTime)
     // Who tries again after no answer, and finds nothing, since it was deleted and not brought back yet, is told that it is gone.
     const mayHaveFoundNothing = ({ faults, from }: Call) =>
       faults.length > 0 && made.some((other) => other.from < from && mayComeAfter(other))
@@ -80,7 +82,7 @@ function checkRevived(settings: Settings, rewinds: readonly Call[], message: Mes
       ...ended
         .filter((deletion) => call.from > deletion.to && !mayComeAfter(deletion) && !mayHaveFoundNothing(deletion))
         .map((deletion) =>
-          violation(rewinds.length > 0 ? 'rewound' : 'revived', nameOf(message), sentBy, deletion, call),
+          violation(memory.rewinds.length > 0 ? 'rewound' : 'revived', nameOf(message), sentBy, deletion, call),
         ),
     ]
   })

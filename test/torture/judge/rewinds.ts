@@ -16,13 +16,56 @@ export const rewindsOf = ({ history }: Ledger, queue: string): readonly Call[] =
 /** From which second on a rewind brings back; what was produced in it may be brought back or not. */
 const startOf = ({ op, from }: Call): number => (op.kind === 'rewind' ? rewoundTo(op.ago, from) : Infinity)
 
-/** Whether one of the rewinds may have brought back what was deleted: it ended after the deletion had begun. */
-export const mayBringBack = (rewinds: readonly Call[], deletion: Call, receipt: Call, sentAt: number): boolean =>
+/** A change by which a queue forgot what had been deleted from it before, and had been produced before `keptFrom`. */
+interface Forgetting {
+  readonly call: Call
+  readonly keptFrom: number
+}
+
+/** What may bring back messages of a queue, and what keeps it from that. */
+export interface Memory {
+  readonly rewinds: readonly Call[]
+  readonly forgettings: readonly Forgetting[]
+}
+
+export const memoryOf = (ledger: Ledger, settings: Settings, queue: string): Memory => ({
+  rewinds: rewindsOf(ledger, queue),
+  forgettings: forgettingsOf(ledger, settings, queue),
+})
+
+/** Changes that have lowered `rewindSeconds` for certain, beside no other. To 0 is always that, or leaves it as it was. */
+function forgettingsOf({ history, apart }: Ledger, { possible }: Settings, queue: string): readonly Forgetting[] {
+  const changes = callsOf(history, 'change').filter(
+    ({ op, outcome }) =>
+      op.kind === 'change' && op.queue === queue && 'rewindSeconds' in op.attributes && outcome !== 'refused',
+  )
+  return changes.flatMap((call) => {
+    const kept = call.op.kind === 'change' ? (call.op.attributes['rewindSeconds'] ?? 0) : 0
+    const before = possible(queue, 'rewindSeconds', call.from - 1, call.from - 1)
+    const isAlone = changes.every((other) => other === call || endOf(other) < call.from || other.from > call.to)
+    const isLowered = kept === 0 || before.every((seconds) => seconds > kept)
+    if (call.outcome !== 'acknowledged' || !isAlone || !isLowered) return []
+    return [{ call, keptFrom: kept === 0 ? Infinity : call.from - kept * 1_000 - apart }]
+  })
+}
+
+const endOf = ({ to, outcome }: Call): number => (outcome === 'unknown' ? to + AFTERMATH : to)
+
+/** Whether a rewind may have brought back what was deleted: it ended after the deletion began, and it was not forgotten. */
+export const mayBringBack = (
+  { rewinds, forgettings }: Memory,
+  deletion: Call,
+  receipt: Call,
+  sentAt: number,
+): boolean =>
   rewinds.some(
     (rewind) =>
-      (rewind.outcome === 'unknown' ? rewind.to + AFTERMATH : rewind.to) >= deletion.from &&
+      endOf(rewind) >= deletion.from &&
       rewind.from <= receipt.to &&
-      sentAt >= startOf(rewind) - 1,
+      sentAt >= startOf(rewind) - 1 &&
+      !forgettings.some(
+        ({ call, keptFrom }) => deletion.to < call.from && call.to < rewind.from && (sentAt + 1) * 1_000 < keptFrom,
+      ),
   )
 
 /** How long after a change processes may go on with what they knew, in milliseconds. */

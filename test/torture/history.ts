@@ -59,3 +59,6 @@ export interface RunRecord {
   to: number
   readonly faults: readonly string[]
 }
+
+/** The fault of a call whose client left before it was answered, which its server noticed: it gives back what it took. */
+export const LEFT_IN_TIME = 'the client left in time'

@@ -20,7 +20,7 @@ import { newCloud } from './cloud.ts'
 import { course, follow, type Course } from './course.ts'
 import { mortality, type CrashPoints } from './crash-points.ts'
 import { inflict } from './faults.ts'
-import type { History } from './history.ts'
+import { LEFT_IN_TIME, type History } from './history.ts'
 import { idsOf } from './ids.ts'
 import { newLife, type Life } from './life.ts'
 import type { Profile } from './profile.ts'
@@ -232,9 +232,13 @@ export async function newWorld({ seed, profile, history, endpoint, sabotage }: W
         return undefined
       })
       const call = follow(own, () => ask(services, parameters, { signal: left.signal, secretKey: secrets.of(op) }))
+      let isDone = false
+      const end = () => (isDone = true)
+      call.then(end, end)
       const answer = await Promise.race([call, life.hasDied, leave]).finally(() => answered.abort('answered'))
       if (life.isDead()) faults.push('the process died')
-      if (isLeaving || (answer === undefined && !life.isDead())) faults.push('the client left')
+      if (isLeaving || (answer === undefined && !life.isDead()))
+        faults.push(left.signal.aborted && !isDone ? LEFT_IN_TIME : 'the client left')
       return { answer: isLeaving ? undefined : answer, skew, faults }
     },
 

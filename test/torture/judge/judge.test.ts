@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { START } from '../../support/clock.ts'
-import type { Arrival, Call, History } from '../history.ts'
+import { LEFT_IN_TIME, type Arrival, type Call, type History } from '../history.ts'
 import type { ReceivedMessage } from '../perform.ts'
 import { CALM, type Profile } from '../profile.ts'
 import { bodyOf, type Act, type Op, type Strategy } from '../program.ts'
@@ -141,6 +141,27 @@ describe('given one message', () => {
 
   it('when a receive got no answer meanwhile, then its count may tell of that', () => {
     const silent = call(15, 15.1, { kind: 'receive', ...orders, count: 1, wait: 0 }, { ...unknown, faults: ['lost'] })
+    const calls = [created(), send, receive, silent, received(30, 30.1, 'b', send, 3), deleted(31, 31.1, 'b')]
+    expect(rowsOf({ calls })).toEqual([])
+  })
+
+  it.each([
+    ['long before it was sent', 'lost', -80],
+    ['and its server noticed that its client had gone', LEFT_IN_TIME, 15],
+  ])('when a receive got no answer %s, then its count may not tell of that', (_, fault, from) => {
+    const silent = call(
+      from,
+      from + 0.1,
+      { kind: 'receive', ...orders, count: 1, wait: 0 },
+      { ...unknown, faults: [fault] },
+    )
+    const calls = [created(), send, receive, silent, received(30, 30.1, 'b', send, 3), deleted(31, 31.1, 'b')]
+    expect(rowsOf({ calls })).toEqual(['miscounted'])
+  })
+
+  it('when its server noticed that, and something else befell it, then it may have kept the message', () => {
+    const faults = [LEFT_IN_TIME, 'lost before UpdateItemCommand']
+    const silent = call(15, 15.1, { kind: 'receive', ...orders, count: 1, wait: 0 }, { ...unknown, faults })
     const calls = [created(), send, receive, silent, received(30, 30.1, 'b', send, 3), deleted(31, 31.1, 'b')]
     expect(rowsOf({ calls })).toEqual([])
   })

@@ -1,5 +1,6 @@
-import type { Call } from '../history.ts'
+import { LEFT_IN_TIME, type Call, type History } from '../history.ts'
 import { GRAVEYARD } from '../program.ts'
+import { callsOf } from './calls.ts'
 import { buried, checkDeadLetters, checkOverdue, mayDie, mayEndBuried } from './dead-letters.ts'
 import { checkAcross, checkDeletions, checkStrayed } from './deletions.ts'
 import { nameOf, type Ledger, type Message, type Receipt } from './ledger.ts'
@@ -34,7 +35,7 @@ export function judgeQueues(ledger: Ledger): readonly Violation[] {
       ...(mayLiveTwice ? checkRewound(ledger, settings, message, grave?.receipts ?? []) : []),
       ...lives.flatMap((life) => [
         ...checkOverlaps(life),
-        ...checkCounts(life, receives),
+        ...checkCounts(ledger, life, receives),
         ...checkOverdue(ledger, settings, life),
         ...checkDeletions(ledger, settings, life),
       ]),
@@ -129,20 +130,27 @@ const inOrder = (receipts: readonly Receipt[]): readonly Receipt[] =>
 
 /** Receives of each queue that may have taken what they did not answer. */
 function receivesOf({ history }: Ledger): ReadonlyMap<string, readonly Call[]> {
-  const faulty = history.calls.filter(
-    ({ op, outcome, faults }) => op.kind === 'receive' && (outcome === 'unknown' || faults.length > 0),
+  const faulty = callsOf(history, 'receive').filter(
+    (call) => (call.outcome === 'unknown' || call.faults.length > 0) && !hasGivenBack(history, call),
   )
   return Map.groupBy(faulty, ({ op }) => ('queue' in op ? op.queue : ''))
 }
 
+/** Whether the server noticed that its client had gone, and nothing kept it from giving back what it had taken for it. */
+const hasGivenBack = ({ deaths }: History, { from, to, faults }: Call): boolean =>
+  faults.every((fault) => fault === LEFT_IN_TIME) &&
+  faults.length > 0 &&
+  !deaths.some((time) => time >= from && time <= to + AFTERMATH)
+
 /** A receive counts one more than the one before, unless one between was not answered. */
-function checkCounts(message: Message, faulty: ReadonlyMap<string, readonly Call[]>): Violation[] {
+function checkCounts({ apart }: Ledger, message: Message, faulty: ReadonlyMap<string, readonly Call[]>): Violation[] {
   const ordered = inOrder(message.receipts)
   const silent = faulty.get(message.queue) ?? []
-  return ordered.flatMap(({ call, message: { dequeueCount } }, index) => {
+  return ordered.flatMap(({ call, message: { dequeueCount, enqueueTime } }, index) => {
     const before = ordered[index - 1]
     const counted = before?.message.dequeueCount ?? 0
-    const isExact = !silent.some(({ from }) => from < call.to)
+    const since = before ? before.call.from : enqueueTime * 1_000 - apart
+    const isExact = !silent.some(({ from, to }) => from < call.to && to + AFTERMATH > since)
     const isRight = isExact ? dequeueCount === counted + 1 : dequeueCount > counted
     const isInTime = !before || before.call.from <= call.to
     return isRight && isInTime

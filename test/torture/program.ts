@@ -92,6 +92,7 @@ interface Scene {
   readonly hasTopics: boolean
   readonly hasRewinds: boolean
   readonly hasDeadLetters: boolean
+  readonly hasKills: boolean
 }
 
 const queueOf = ({ random }: Scene): string =>
@@ -168,10 +169,11 @@ const kinds: readonly (readonly [weight: number, draw: (scene: Scene) => Act])[]
   [4, (scene) => ({ kind: 'change', queue: queueOf(scene), attributes: attributesOf(scene) })],
   [1, () => ({ kind: 'destroy', queue: queues[2] })],
   [3, (scene) => ({ kind: 'create', queue: queues[2], attributes: attributesOf(scene) })],
-  [2, () => ({ kind: 'kill' })],
   [1, () => ({ kind: 'rotate' })],
   [2, (scene) => ({ kind: 'intrude', queue: queueOf(scene) })],
 ]
+
+const killing: typeof kinds = [[2, () => ({ kind: 'kill' })]]
 
 const rewindKinds: typeof kinds = [
   [9, (scene) => ({ kind: 'rewind', queue: queueOf(scene), ago: scene.random.pick([0, 5, 60, 600]) })],
@@ -270,6 +272,7 @@ export function programOf(seed: number, count: number): Program {
     hasTopics: random.chance(0.4),
     hasRewinds: random.chance(0.3),
     hasDeadLetters: random.chance(0.3),
+    hasKills: random.chance(0.7),
   }
   const numbered = (acts: readonly Act[], first: number): readonly Op[] =>
     acts.map((act, index) => ({ id: first + index, at: 0, process: 0, ...act }))
@@ -292,6 +295,7 @@ export function programOf(seed: number, count: number): Program {
   }
   const drawn = [
     ...kinds,
+    ...(scene.hasKills ? killing : []),
     ...(scene.hasTopics ? topicKinds : []),
     ...(scene.hasRewinds ? rewindKinds : []),
     ...(scene.hasDeadLetters ? deadLetterKinds : []),

@@ -166,6 +166,33 @@ describe('given one message', () => {
     expect(rowsOf({ calls })).toEqual([])
   })
 
+  describe('and somebody who counts while it is there', () => {
+    const counted = (from: number, count: number, rest: Partial<Call> = {}) => {
+      const answer = { code: 0, message: '', requestId: '', activeMsgNum: count, inactiveMsgNum: 0, delayMsgNum: 0 }
+      return call(from, from + 0.1, { kind: 'count', ...orders }, { answer, ...rest })
+    }
+    const after = [received(20, 20.1, 'a', send), deleted(21, 21.1, 'a')]
+
+    it.each([0, 2])('when %i are counted, then that is wrong', (count) => {
+      expect(rowsOf({ calls: [created(), send, counted(10, count), ...after] })).toEqual(['unsettled'])
+    })
+
+    it.each([
+      ['it', [counted(10, 1)]],
+      ['nothing a moment after it was sent', [counted(1.2, 0)]],
+      ['nothing while it is deleted', [counted(21.05, 0)]],
+      [
+        'more where an answer was lost',
+        [
+          call(9, 9.1, { kind: 'receive', ...orders, count: 1, wait: 0 }, { ...unknown, faults: ['lost'] }),
+          counted(10, 1),
+        ],
+      ],
+    ])('when %s is counted, then all is well', (_, counts) => {
+      expect(rowsOf({ calls: [created(), send, ...counts, ...after] })).toEqual([])
+    })
+  })
+
   it('when it comes only to who has never looked before, then it is late', () => {
     const calls = [created(), send, received(END - 5, END - 4.9, 'a', send), deleted(END - 4, END - 3.9, 'a')]
     expect(rowsOf({ calls })).toEqual(['late'])

@@ -6,6 +6,7 @@ import { checkAcross, checkDeletions, checkStrayed } from './deletions.ts'
 import { nameOf, type Ledger, type Message, type Receipt } from './ledger.ts'
 import { livesOf } from './lives.ts'
 import { checkFound } from './looks.ts'
+import { checkNumbers } from './numbers.ts'
 import { checkRewound, mayBringBack, memoryOf, type Memory } from './rewinds.ts'
 import { violation, type Violation } from './rows.ts'
 import { AFTERMATH, settingsOf, type Settings } from './settings.ts'
@@ -46,7 +47,7 @@ export function judgeQueues(ledger: Ledger): readonly Violation[] {
     ...ledger.messages.flatMap(judgeMessage),
     ...checkDeadLetters(ledger),
     ...checkStrayed(ledger),
-    ...checkSettled(ledger),
+    ...checkNumbers(ledger, settings),
   ]
 }
 
@@ -156,16 +157,5 @@ function checkCounts({ apart }: Ledger, message: Message, faulty: ReadonlyMap<st
     return isRight && isInTime
       ? []
       : [violation('miscounted', `${nameOf(message)}: ${dequeueCount} after ${counted}`, before?.call, call)]
-  })
-}
-
-/** When all is received and deleted, nothing is counted. */
-function checkSettled({ history }: Ledger): Violation[] {
-  return history.calls.flatMap((call) => {
-    const { op, from, answer } = call
-    if (op.kind !== 'count' || from < history.settledAt || answer?.code !== 0) return []
-    const { activeMsgNum, inactiveMsgNum, delayMsgNum } = answer
-    const count = Number(activeMsgNum) + Number(inactiveMsgNum) + Number(delayMsgNum)
-    return count === 0 ? [] : [violation('unsettled', `${count} messages are counted in ${op.queue}`, call)]
   })
 }

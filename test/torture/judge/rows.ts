@@ -17,7 +17,7 @@ export const rows = {
   misplaced: 'a dead letter in both queues, or dead too soon or not soon enough',
   unmatched: 'delivered to a subscription that does not want it',
   gaps: 'retried earlier or later than its policy says',
-  unsettled: 'counted at the end, when nothing was there',
+  unsettled: 'counted when nothing was there, or in another number than it was there',
   unexplained: 'there twice without any fault',
   admitted: 'answered although its secret was not good any more, or never was',
   'shut out': 'refused although its secret was good',

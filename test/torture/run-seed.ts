@@ -107,11 +107,28 @@ async function findAll(stage: Stage): Promise<void> {
     await perform(stage, { id: 2 * CLOSING + index, at: 0, process: fresh, kind: 'count', queue })
 }
 
-/** One process after the other may have missed what landed late; each queue is left to one of them, which has to find it. */
-async function watch({ world, history }: Stage, draw: Draw): Promise<void> {
+/**
+ * One process after the other may have missed what landed late; each queue is left to one of them, which has to find it.
+ * When it has been alone for a while it gets something in order.
+ */
+async function watch(stage: Stage, draw: Draw): Promise<void> {
+  const { world, history } = stage
   const { processes } = history.profile
-  for (const end = world.clock.now() + WATCHED; world.clock.now() < end; await world.clock.sleep(WATCH_EVERY))
-    for (const [index, queue] of queuesOf(history).entries()) await draw(queue, index % processes)
+  const end = world.clock.now() + WATCHED
+  for (let round = 0; world.clock.now() < end; round++, await world.clock.sleep(WATCH_EVERY))
+    for (const [index, queue] of queuesOf(history).entries()) {
+      if (round === ORDERED_IN) await lineUp(stage, queue, index)
+      await draw(queue, index % processes, round === ORDERED_IN ? 2 : 16)
+    }
+}
+
+/** The round before which somebody sends some messages, one after the other. */
+const ORDERED_IN = 20
+const LINE = 5
+
+async function lineUp(stage: Stage, queue: string, index: number): Promise<void> {
+  for (let id = 3 * CLOSING + index * LINE, left = LINE; left > 0; id++, left--)
+    await perform(stage, { id, at: 0, process: index + 1, kind: 'send', queue, sizes: [8], delay: 0 })
 }
 
 /** Operations that nobody drew are numbered from here. */
@@ -122,15 +139,15 @@ function queuesOf({ program: { setUp } }: History): readonly string[] {
 }
 
 /** Takes all that a process finds in a queue, and deletes it; false when there was nothing. */
-type Draw = (queue: string, process: number) => Promise<boolean>
+type Draw = (queue: string, process: number, count?: number) => Promise<boolean>
 
 function drawer(stage: Stage): Draw {
   let count = 0
   const numbered = () => ({ id: CLOSING + ++count, at: 0 })
 
-  return async (queue, process) => {
+  return async (queue, process, most = 16) => {
     for (let found = false; ; found = true) {
-      const call = await perform(stage, { ...numbered(), process, kind: 'receive', queue, count: 16, wait: 0 })
+      const call = await perform(stage, { ...numbered(), process, kind: 'receive', queue, count: most, wait: 0 })
       const { length } = messagesIn(call?.answer)
       if (length === 0) return found
       const back = Array.from({ length }, (_, index) => index)

@@ -32,7 +32,8 @@ const at = (time: number): string =>
 const shown = (text: string): string => JSON.stringify(text.slice(0, 12))
 
 /** Empty looks at the end tell nothing. */
-const isTold = ({ op, answer }: Call): boolean => op.id < 1_000_000 || messagesIn(answer).length > 0
+const isTold = ({ op, answer }: Call): boolean =>
+  op.id < 1_000_000 || op.kind === 'send' || messagesIn(answer).length > 0
 
 function lineOf({ op, to, skew, outcome, code, faults, given, answer }: Call): string {
   const { id, at: _, process, kind, ...details } = op

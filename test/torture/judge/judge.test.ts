@@ -520,6 +520,38 @@ describe('given actions for one message', () => {
   })
 })
 
+describe('given two messages that are sent one after the other once nothing goes wrong any more', () => {
+  const begin = END - 90
+  const sentAs = (msgId: string, from: number): Call => ({
+    ...sent(begin + from, begin + from + 0.1),
+    answer: { code: 0, message: '', requestId: '', msgList: [{ msgId }] },
+  })
+  const [first, second] = [sentAs('m', 0), sentAs('n', 1)]
+  const got = (from: number, by: string, what: Call, process = 0) => {
+    const one = received(begin + from, begin + from + 0.1, by, what)
+    return withMessage({ ...one, op: { ...one.op, process } }, { msgId: what === first ? 'm' : 'n' })
+  }
+  const ended = [deleted(begin + 7, begin + 7.1, 'a'), deleted(begin + 8, begin + 8.1, 'b')]
+
+  it('when they are received in that order, then all is well', () => {
+    const calls = [created(), first, second, got(2, 'a', first), got(3, 'b', second), ...ended]
+    expect(rowsOf({ calls })).toEqual([])
+  })
+
+  it('when the second comes first, then they are disordered', () => {
+    const calls = [created(), first, second, got(2, 'b', second), got(3, 'a', first), ...ended]
+    expect(rowsOf({ calls })).toEqual(['disordered'])
+  })
+
+  it.each([
+    ['there are several shards', { shards: 2 }, 0],
+    ['there are several consumers', {}, 1],
+  ])('when the second comes first, but %s, then all is well', (_, attributes, process) => {
+    const calls = [created(attributes), first, second, got(2, 'b', second), got(3, 'a', first, process), ...ended]
+    expect(rowsOf({ calls })).toEqual([])
+  })
+})
+
 describe('given a topic that is deleted', () => {
   const topic = (from: number, rest: Partial<Call> = {}) =>
     call(from, from + 0.1, { kind: 'topic', topic: 'news', filterType: 1 }, rest)

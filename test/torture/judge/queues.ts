@@ -7,6 +7,7 @@ import { nameOf, type Ledger, type Message, type Receipt } from './ledger.ts'
 import { livesOf } from './lives.ts'
 import { checkFound } from './looks.ts'
 import { checkNumbers } from './numbers.ts'
+import { checkOrder } from './order.ts'
 import { checkRewound, mayBringBack, memoryOf, type Memory } from './rewinds.ts'
 import { violation, type Violation } from './rows.ts'
 import { AFTERMATH, settingsOf, type Settings } from './settings.ts'
@@ -48,6 +49,7 @@ export function judgeQueues(ledger: Ledger): readonly Violation[] {
     ...checkDeadLetters(ledger),
     ...checkStrayed(ledger),
     ...checkNumbers(ledger, settings),
+    ...checkOrder(ledger, settings),
   ]
 }
 

@@ -22,6 +22,7 @@ export const rows = {
   admitted: 'answered although its secret was not good any more, or never was',
   'shut out': 'refused although its secret was good',
   failed: 'answered by a failure of the server, or not at all, without any fault',
+  disordered: 'received after what was sent later, by the only consumer of a queue of one shard',
 } as const
 export type Row = keyof typeof rows
 

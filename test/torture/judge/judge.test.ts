@@ -690,6 +690,31 @@ describe('given a subscription that is replaced by another of its name', () => {
       expect(rowsOf({ calls, arrivals: [made, from(140)] })).toEqual(['unexplained'])
     })
 
+    const attempt = (seconds: number, faults: readonly string[] = []): Arrival => ({
+      ...failed,
+      from: at(seconds),
+      to: at(seconds + 0.1),
+      faults,
+    })
+    const faulty = { rates: { slow: 3 } }
+
+    it.each([
+      ['slow UpdateItemCommand', ['gaps']],
+      ['throttled UpdateItemCommand', ['gaps']],
+      ['lost after UpdateItemCommand', []],
+      ['the process died', []],
+    ])('when one is retried at once, and its run has met: %s, then the rows are %j', (fault, rows) => {
+      expect(rowsOf({ calls, arrivals: [attempt(101, [fault]), from(102)], profile: faulty })).toEqual(rows)
+    })
+
+    it.each([
+      [[], ['gaps']],
+      [['the process died'], []],
+    ])('when a fifth attempt fails after %j, then the rows are %j', (faults, rows) => {
+      const five = [101, 115, 130, 145, 160].map((seconds, index) => attempt(seconds, index === 0 ? faults : []))
+      expect(rowsOf({ calls, arrivals: five, profile: faulty })).toEqual(rows)
+    })
+
     it('when it is not retried, then it is lost', () => {
       expect(rowsOf({ calls, arrivals: [failed] })).toEqual(['lost'])
     })

@@ -7,7 +7,7 @@ import type { Tally, Violation } from './rows.ts'
 
 /** What web servers got: everything that they want, nothing else, not too early, and again as the policy says. */
 export function judgePushes(ledger: Ledger, tally: Tally, explained: Cause[]): readonly Violation[] {
-  const { history, originOf, isCalm, apart } = ledger
+  const { history, originOf, apart } = ledger
   const subscriptions = subscriptionsOf(history).filter(({ op }) => 'web' in op.endpoint)
   const arrivals = Map.groupBy(history.arrivals, ({ web, text }) => `${web} ${text}`)
   const byWeb = Map.groupBy(arrivals.values(), ([first]) => first?.web)
@@ -37,8 +37,9 @@ export function judgePushes(ledger: Ledger, tally: Tally, explained: Cause[]): r
       if (cause) explained.push(...Array.from({ length: made - most }, () => cause))
       else violations.push({ row: 'unexplained', what, ops })
     }
-    if (isCalm && owners.length === 1 && owners[0])
-      violations.push(...checkGaps(owners[0], those, byWeb.get(web) ?? [], call, what))
+    const [one, another] = owners
+    if (one && !another)
+      violations.push(...checkTries(ledger, { one, call, arrivals: those, atWeb: byWeb.get(web) ?? [], what }))
   }
 
   for (const call of history.calls) {
@@ -105,24 +106,47 @@ const mayHaveBeenFull = (atWeb: readonly (readonly Arrival[])[], from: number, t
 /** How late a retry may be while a run works on its lane, and nothing holds it up: a look, and the way to the store. */
 const LATE = 2_500
 
-/** Between two attempts lies the wait of the policy. */
-function checkGaps(
-  one: Subscription,
-  arrivals: readonly Arrival[],
-  atWeb: readonly (readonly Arrival[])[],
-  { op }: Call,
-  what: string,
-): Violation[] {
-  return arrivals.slice(1).flatMap(({ from }, index) => {
-    const before = arrivals[index]
-    // Nothing follows what was made; where something does, it is made twice.
-    if (!before || before.to === Infinity || before.outcome === '200') return []
-    const gap = from - before.to
-    const strategies = strategiesOf(one, before.from - 2_000, from)
-    const isRight = strategies.some((strategy) => {
-      const [least, most] = waits(strategy, index, () => mayHaveBeenFull(atWeb, before.to, from))
-      return gap >= least && gap <= most + LATE
-    })
-    return isRight ? [] : [{ row: 'gaps', what: `${what}: ${gap} ms before retry ${index + 1}`, ops: [op.id] }]
-  })
+/** The attempts at one delivery, and what it is to be judged by. */
+interface Tries {
+  readonly one: Subscription
+  readonly call: Call
+  readonly arrivals: readonly Arrival[]
+  readonly atWeb: readonly (readonly Arrival[])[]
+  readonly what: string
+}
+
+/** Whether nobody may have noted what came of an attempt: then it is made again under its number, and at any time. */
+const mayBeForgotten = (arrival: Arrival, next?: Arrival): boolean =>
+  arrival.to === Infinity || arrival.outcome === 'stopped' || whyDoneAgain(faultsUntil(arrival, next)) !== undefined
+
+/** Between two attempts lies the wait of the policy, and there are no more of them than it says. */
+function checkTries(ledger: Ledger, tries: Tries): Violation[] {
+  const { history, isCalm, apart } = ledger
+  const { one, call, arrivals, atWeb, what } = tries
+  // What was stored twice is tried from the beginning once more.
+  const isTwice = whyStoredTwice(call.faults) ?? firstOf(releasesOf(history, call, Infinity))
+  if (isTwice) return []
+  const ops = [call.op.id]
+  const violations: Violation[] = []
+  let retry = 0
+
+  for (const [index, before] of arrivals.entries()) {
+    const next = arrivals[index + 1]
+    // What was made is not tried again; where it is, it was made twice.
+    if (before.outcome === '200' || mayBeForgotten(before, next)) continue
+    if (next) {
+      const gap = next.from - before.to
+      const strategies = strategiesOf(one, before.from - 2_000 - apart, next.from + apart)
+      const isRight = strategies.some((strategy) => {
+        const [least, most] = waits(strategy, retry, () => mayHaveBeenFull(atWeb, before.to, next.from))
+        return gap >= least - apart && (!isCalm || gap <= most + LATE)
+      })
+      if (!isRight) violations.push({ row: 'gaps', what: `${what}: ${gap} ms before retry ${retry + 1}`, ops })
+    }
+    retry++
+  }
+  const most = 1 + Math.max(...strategiesOf(one, 0, history.endedAt).map((strategy) => RETRIES[strategy]))
+  return retry > most
+    ? [...violations, { row: 'gaps', what: `${what}: ${retry} attempts of ${most}`, ops }]
+    : violations
 }

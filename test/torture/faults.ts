@@ -86,8 +86,12 @@ const failure = () =>
 interface PlaceInput {
   readonly TableName?: string
   readonly RequestItems?: object
+  readonly TransactItems?: readonly Readonly<Record<string, PlaceInput>>[]
   readonly ConditionExpression?: string
   readonly KeyConditionExpression?: string
+  readonly UpdateExpression?: string
+  readonly Key?: Readonly<Record<string, { readonly S?: string }>>
+  readonly Item?: Readonly<Record<string, { readonly S?: string }>>
 }
 
 const tableOf = ({ TableName, RequestItems = {} }: PlaceInput): string => TableName ?? Object.keys(RequestItems).join()
@@ -98,6 +102,18 @@ const isPut = (commandName: string, table: string): boolean =>
 
 /** Says which of the store's calls this is. */
 function placeOf(commandName: string, input: PlaceInput): string {
+  const kind = commandName.replace('Command', '')
+  const parts = input.TransactItems?.flatMap((item) => Object.entries(item).map(([name, part]) => placeIn(name, part)))
+  return parts ? `${kind} ${parts.join(' and ')}` : placeIn(kind, input)
+}
+
+/** Messages come from an archive by the same calls that bring them there, only the other way round. */
+function placeIn(kind: string, input: PlaceInput): string {
+  const table = tableOf(input)
+  const isArchive = (input.Key ?? input.Item)?.['pk']?.S?.includes('#archive') ?? false
   const condition = input.ConditionExpression ?? input.KeyConditionExpression
-  return `${commandName.replace('Command', '')} ${tableOf(input)}${condition ? ` (${condition})` : ''}`
+  // A record is changed in as many ways as it has attributes.
+  const update = table === 'registry' ? undefined : input.UpdateExpression
+  const words = [kind, table, isArchive && 'archive', condition && `(${condition})`, update]
+  return words.filter(Boolean).join(' ')
 }

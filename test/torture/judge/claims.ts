@@ -35,7 +35,13 @@ export function subscriptionsOf({ calls, profile }: History): readonly Subscript
   const margin = CACHED + 2 * profile.skew
   const effective = calls.filter(({ outcome }) => outcome !== 'refused')
   // First all that began: a change that was called before, and took long, may have come to one of them.
-  const all = effective.flatMap((call) => (call.op.kind === 'subscribe' ? [begunBy(call.op, call)] : []))
+  const all = calls.flatMap((call) => {
+    if (call.op.kind !== 'subscribe') return []
+    if (call.outcome !== 'refused') return [begunBy(call.op, call)]
+    // It held until the end of its topic was known, which then took it away.
+    const isOvertaken = effective.some((other) => isEndOf(other, call))
+    return isOvertaken ? [{ ...begunBy(call.op, call), mayEndAt: call.from, isEndedAt: call.to }] : []
+  })
   const those = (topic: string, name: string | undefined, before: number) =>
     all.filter(({ op, begun }) => op.topic === topic && op.name === (name ?? op.name) && begun.from <= before)
 
@@ -65,11 +71,15 @@ export function subscriptionsOf({ calls, profile }: History): readonly Subscript
 
 const begunBy = (op: Subscribing, call: Call): Subscription => ({
   op,
-  begun: { from: call.from, to: call.outcome === 'unknown' ? Infinity : call.to },
+  begun: { from: call.from, to: call.outcome === 'acknowledged' ? call.to : Infinity },
   mayEndAt: Infinity,
   isEndedAt: Infinity,
   versions: [{ ...wantsOf(op), from: call.from, to: latestOf(call), isReplacedAt: Infinity }],
 })
+
+/** Whether a topic may have been deleted while somebody subscribed to it. */
+const isEndOf = (call: Call, { op, from, to }: Call): boolean =>
+  call.op.kind === 'abolish' && 'topic' in op && call.op.topic === op.topic && call.from <= to && latestOf(call) >= from
 
 /** When a call has had its effect, if it has any. */
 export const latestOf = ({ from, to, outcome }: Call): number =>

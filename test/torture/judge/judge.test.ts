@@ -623,6 +623,17 @@ describe('given a subscription that is replaced by another of its name', () => {
     expect(rowsOf({ calls, arrivals: [push] })).toEqual([])
   })
 
+  it.each([
+    ['its topic was deleted meanwhile, then it may have held until then', 100.05, []],
+    ['its topic was deleted long before, then it never held', 20, ['unmatched']],
+  ])('when one is refused, and %s', (_, deletedAt, rows) => {
+    const { call: publish, push } = published(['green'])
+    const refused = { ...subscribed(99, 103, ['green']), outcome: 'refused', code: 4_440 } as const
+    const abolished = call(deletedAt, deletedAt + 1, { kind: 'abolish', topic: 'news' })
+    const again = call(50, 50.1, { kind: 'topic', topic: 'news', filterType: 1 })
+    expect(rowsOf({ calls: [topic, again, refused, publish, abolished], arrivals: [push] })).toEqual(rows)
+  })
+
   it('when a change was called before it began, and took long, then it may have come to it', () => {
     const { call: publish, push } = published(['green'])
     const act = { kind: 'want', topic: 'news', name: 'one', filter: ['green'], strategy: 'BACKOFF_RETRY' } as const

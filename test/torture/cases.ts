@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { aimsFor, type CrashPoint } from './crash-points.ts'
+import { aimOf, type CrashPoint } from './crash-points.ts'
 import { aimed, profileOf, type Profile } from './profile.ts'
 import { programOf, type Program } from './program.ts'
 
@@ -20,7 +20,7 @@ export function aimsNotPassed(
   aims: readonly string[],
   points: Iterable<readonly [CrashPoint, unknown]>,
 ): readonly string[] {
-  const passed = new Set([...points].flatMap(([point]) => aimsFor(new Map([[point, { passed: 1, died: 0 }]]))))
+  const passed = new Set([...points].map(([point]) => aimOf(point)))
   return aims.filter((aim) => !passed.has(aim))
 }
 

@@ -45,7 +45,7 @@ export function mortality(
 }
 
 /** A place, short enough to be typed. */
-const aimOf = (point: CrashPoint): string => hashOf(point).toString(36)
+export const aimOf = (point: CrashPoint): string => hashOf(point).toString(36)
 
 /** Where nobody has died yet: first what is passed most often, as another seed is sure to come by. */
 export const missed = (points: CrashPoints): readonly (readonly [CrashPoint, { passed: number; died: number }])[] =>

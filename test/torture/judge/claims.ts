@@ -2,7 +2,7 @@ import type { Call, History } from '../history.ts'
 import { filtersByKeys } from '../perform.ts'
 import type { Op, Strategy, Wants } from '../program.ts'
 import { callsOf } from './calls.ts'
-import { AFTERMATH } from './settings.ts'
+import { AFTERMATH, CACHED } from './settings.ts'
 
 type Subscribing = Extract<Op, { kind: 'subscribe' }>
 
@@ -26,9 +26,6 @@ interface Version extends Span {
   readonly strategy: Strategy
   isReplacedAt: number
 }
-
-/** How long a process goes on with what it has read of a topic, in milliseconds. */
-const CACHED = 1_100
 
 /** Every subscription that there may have been. */
 export function subscriptionsOf({ calls, profile }: History): readonly Subscription[] {

@@ -5,10 +5,7 @@ import { mayDie } from './dead-letters.ts'
 import type { Ledger, Message } from './ledger.ts'
 import { rewindsOf } from './rewinds.ts'
 import { violation, type Violation } from './rows.ts'
-import type { Settings } from './settings.ts'
-
-/** How long a process may go on with an older number of shards, in milliseconds. */
-const SETTLED = 3_000
+import { SETTLED, type Settings } from './settings.ts'
 
 /**
  * What GetQueueAttributes counts: nothing once all is deleted; before that all that lies there for certain, and where

@@ -5,7 +5,7 @@ import { callsOf } from './calls.ts'
 import { mayDie } from './dead-letters.ts'
 import type { Ledger, Message, Receipt } from './ledger.ts'
 import type { Violation } from './rows.ts'
-import { AFTERMATH, type Settings } from './settings.ts'
+import { AFTERMATH, SETTLED, type Settings } from './settings.ts'
 
 /** The rewinds of a queue that may have had an effect. */
 export const rewindsOf = ({ history }: Ledger, queue: string): readonly Call[] =>
@@ -67,9 +67,6 @@ export const mayBringBack = (
         ({ call, keptFrom }) => deletion.to < call.from && call.to < rewind.from && (sentAt + 1) * 1_000 < keptFrom,
       ),
   )
-
-/** How long after a change processes may go on with what they knew, in milliseconds. */
-const SETTLED = 3_000
 
 /**
  * What a rewind covers for certain is received once more. Judged by the last deletion: what was deleted again had come

@@ -3,8 +3,11 @@ import type { Call, History } from '../history.ts'
 /** How long after its answer a call that nobody heard of may still have an effect, in milliseconds. */
 export const AFTERMATH = 60_000
 
-/** How long a process goes on with what it has read of a queue, and how long a change may take to be known. */
+/** How long a process goes on with what it has read of a queue or a topic, and how long a change may take to be known. */
 export const CACHED = 1_100
+
+/** How long after a change, a deletion or a send processes may go on with what they knew at most, in milliseconds. */
+export const SETTLED = 3_000
 
 /** What the attributes of queues may have been, and when. */
 export interface Settings {

@@ -3,9 +3,7 @@ import { callsOf } from './calls.ts'
 import { latestOf } from './claims.ts'
 import type { Ledger } from './ledger.ts'
 import { violation, type Violation } from './rows.ts'
-
-/** How long after a deletion processes may go on with what they knew, in milliseconds. */
-const SETTLED = 3_000
+import { SETTLED } from './settings.ts'
 
 /** A name is taken (406/5903). */
 const TAKEN = 4_460

@@ -54,13 +54,19 @@ async function startTraffic(client: CmqClient): Promise<Traffic> {
   await client.call('CreateQueue', { queueName, visibilityTimeout: 5 })
   const acknowledged = new Set<string>()
   const arrived = new Set<string>()
+  let isEnding = false
+  /** Until the last answer is there: what it acknowledges may come after the end was asked for. */
   let isSending = true
 
   async function send(): Promise<void> {
-    for (let number = 0; isSending; number++) {
-      const { code } = await patientAsk(client, 'SendMessage', { queueName, msgBody: `${number}` })
-      if (code === 0) acknowledged.add(`${number}`)
-      await sleep(50)
+    try {
+      for (let number = 0; !isEnding; number++) {
+        const { code } = await patientAsk(client, 'SendMessage', { queueName, msgBody: `${number}` })
+        if (code === 0) acknowledged.add(`${number}`)
+        await sleep(50)
+      }
+    } finally {
+      isSending = false
     }
   }
 
@@ -80,7 +86,7 @@ async function startTraffic(client: CmqClient): Promise<Traffic> {
   done.catch(() => {})
   return {
     async end() {
-      isSending = false
+      isEnding = true
       await done
       deepEqual(
         [...acknowledged].filter((body) => !arrived.has(body)),

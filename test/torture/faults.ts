@@ -1,9 +1,10 @@
 import type { Clock } from '../../lib/domain/time.ts'
 import type { Client } from '../support/service.ts'
 import { course } from './course.ts'
-import type { Life } from './life.ts'
+import { LONGEST_STANDSTILL, type Life } from './life.ts'
 import type { FaultKind, Profile } from './profile.ts'
 import { half, throttle, timeout } from '../support/faults.ts'
+import type { Random } from '../support/random.ts'
 
 /** How long a call is waited for, in milliseconds: what `lib/store/database.ts` gives it in the cloud. */
 const PATIENCE = 1_000
@@ -19,18 +20,25 @@ const LATEST = 8_000
  * back, and on the way what the profile allows may befall it.
  */
 export function inflict(client: Client, clock: Clock, life: Life, profile: Profile, isArmed: () => boolean): void {
+  /** Some time while a call is on its way, whatever else the process is doing then. */
+  async function beginStandstill(random: Random): Promise<void> {
+    await clock.sleep(random() * 2 * profile.latency)
+    life.standStill(random() * random.pick([4_000, LONGEST_STANDSTILL]))
+  }
+
   client.middlewareStack.add(
     (next, { commandName = '' }) =>
       async (args) => {
+        const begunAt = clock.now()
         await life.goOn()
         const { random, faults } = course()
         const fault = isArmed() ? drawn(profile, random, commandName) : undefined
         // Sent is sent: a call arrives although its process dies meanwhile.
         const isDone = fault !== 'failed' || random.chance(0.5)
-        if (fault)
+        if (fault === 'standstill') void beginStandstill(random)
+        else if (fault)
           faults.push(`${fault === 'failed' ? (isDone ? 'failed after' : 'failed before') : fault} ${commandName}`)
         const input = args.input as PlaceInput
-        const begunAt = clock.now()
         const place = placeOf(commandName, input)
         if (isArmed()) await life.pass(`before ${place}`)
         const way = () => clock.sleep(random() * profile.latency)
@@ -58,6 +66,11 @@ export function inflict(client: Client, clock: Clock, life: Life, profile: Profi
         if (isPut(commandName, tableOf(input)) && clock.now() - begunAt > SLOWEST_PUT)
           faults.push(`late put ${commandName}`)
         if (fault === 'lost after') throw timeout()
+        // When a standstill is over, what a call was given and its answer are there at once, and either may be first.
+        if (clock.now() - begunAt > PATIENCE && random.chance(0.5)) {
+          faults.push(`lost after ${commandName}`)
+          throw timeout()
+        }
         if (fault === 'failed') throw failure()
         return (await answer) as Awaited<ReturnType<typeof next>>
       },

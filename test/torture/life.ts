@@ -1,24 +1,47 @@
+import type { Clock, Instant } from '../../lib/domain/time.ts'
 import { course } from './course.ts'
 
-/** Whether a process lives. What it has under way when it dies never ends. */
+/** Whether a process lives, and goes on. What it has under way when it dies never ends. */
 export interface Life {
   isDead(): boolean
   die(): void
   readonly hasDied: Promise<undefined>
-  /** Resolves at once, or never. */
+  /** Begins a standstill of so many milliseconds, unless the last one was just now: it does nothing, and its clock goes on. */
+  standStill(milliseconds: number): void
+  /** Resolves at once, or when a standstill is over, or never. */
   goOn(): Promise<void>
   /** Dies here if that is to be, and then goes on or not. */
   pass(what: string): Promise<void>
 }
 
+/** How long a process stands still at most, in milliseconds: longer than a lease of a lane. */
+export const LONGEST_STANDSTILL = 40_000
+
+/** A process that stood still goes on for so long at least, in milliseconds: a call that takes longer has an end. */
+const BETWEEN = 120_000
+
 /** A life that ends once, at places where `mayDie` says so; `bury` is told. */
-export function newLife(mayDie: (place: string, random: () => number) => boolean, bury: () => void): Life {
+export function newLife(
+  clock: Clock,
+  mayDie: (place: string, random: () => number) => boolean,
+  bury: () => void,
+): Life {
   const { promise: hasDied, resolve } = Promise.withResolvers<undefined>()
   let isDead = false
+  let stillUntil: Instant = -Infinity
   const life: Life = {
     hasDied,
     isDead: () => isDead,
-    goOn: () => (isDead ? new Promise(() => undefined) : Promise.resolve()),
+    standStill(milliseconds) {
+      if (clock.now() >= stillUntil + BETWEEN) stillUntil = clock.now() + milliseconds
+    },
+    async goOn() {
+      if (!isDead && clock.now() < stillUntil) {
+        course().faults.push('standstill')
+        await clock.sleep(stillUntil - clock.now())
+      }
+      if (isDead) await new Promise(() => undefined)
+    },
     pass(what) {
       const { name, random } = course()
       if (!isDead && mayDie(`${name}: ${what}`, random)) life.die()

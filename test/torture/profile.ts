@@ -16,12 +16,17 @@ export const faultKinds = [
   'partial',
   /** The process dies: before the call is made, or before its answer comes. */
   'crash',
+  /** The process stands still while its clock goes on, as one that nobody gives a core. */
+  'standstill',
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
 
 /** What the world of one seed is like. */
 export interface Profile {
-  /** How many of a thousand calls it befalls. Of a crash: of the first calls at a deadly place. */
+  /**
+   * How many of a thousand calls it befalls. Of a crash: of the first calls at a deadly place; of a standstill: while how
+   * many it begins.
+   */
   readonly rates: Readonly<Partial<Record<FaultKind, number>>>
   /** Places at which a process dies for certain, by their short names. */
   readonly aims?: readonly string[]
@@ -68,7 +73,7 @@ export function profileOf(seed: number): Profile {
   if (random.chance(0.25)) return place
   const severity = random.pick([3, 15, 60])
   const rates: Profile['rates'] = Object.fromEntries(
-    faultKinds.filter(() => random.chance(0.5)).map((kind) => [kind, kind === 'crash' ? 500 : severity]),
+    faultKinds.filter(() => random.chance(0.5)).map((kind) => [kind, rateOf(kind, severity)]),
   )
   return {
     ...place,
@@ -80,7 +85,13 @@ export function profileOf(seed: number): Profile {
   }
 }
 
-/** Whether no call to DynamoDB goes wrong in it, and no process dies. */
+function rateOf(kind: FaultKind, severity: number): number {
+  if (kind === 'crash') return 500
+  // It befalls all that its process is doing.
+  return kind === 'standstill' ? severity / 10 : severity
+}
+
+/** Whether no call to DynamoDB goes wrong in it, and no process dies or stands still. */
 export const isCalm = ({ rates }: Profile): boolean => Object.values(rates).every((rate) => rate === 0)
 
 /** The same world, in which processes die at these places too. */

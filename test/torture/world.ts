@@ -123,7 +123,7 @@ export async function newWorld({ seed, profile, history, endpoint, sabotage }: W
   async function launch(slot: number): Promise<Process> {
     const random = randomOf(seed, 'process', ++launches)
     const skew = Math.round((random() * 2 - 1) * (isArmed ? profile.skew : 0))
-    const life = newLife(mayDie, () => {
+    const life = newLife(clock, mayDie, () => {
       if (ended.signal.aborted) return
       history.deaths.push(clock.now())
       slots[slot] = launch(slot)

@@ -1,7 +1,7 @@
 import type { Call, History, RunRecord } from '../history.ts'
 
 /** Why something may be there twice, as the report has it. */
-export const causes = ['lost answers', 'deaths', 'late puts'] as const
+export const causes = ['lost answers', 'deaths', 'standstills', 'late puts'] as const
 export type Cause = (typeof causes)[number]
 
 /** A write that was made, or will be, and nobody knows. Whoever gets no answer to a read just asks again. */
@@ -17,8 +17,12 @@ export function whyStoredTwice(faults: readonly string[]): Cause | undefined {
 /** Why what a run has done may be done again, by it or by the next one. */
 export function whyDoneAgain(faults: readonly string[]): Cause | undefined {
   if (faults.some((fault) => LOST_WRITE.test(fault))) return 'lost answers'
-  return faults.includes('the process died') ? 'deaths' : whyStoredTwice(faults)
+  if (faults.includes('the process died')) return 'deaths'
+  return whyStoredTwice(faults) ?? (hasStoodStill(faults) ? 'standstills' : undefined)
 }
+
+/** Whether the process stood still: what it held by a lease may have been another's when it went on. */
+export const hasStoodStill = (faults: readonly string[]): boolean => faults.includes('standstill')
 
 /** Runs that may have released what a call published with a delay, until then. The net releases what was left behind. */
 export const releasesOf = ({ runs }: History, { op, from }: Call, until: number): readonly RunRecord[] =>

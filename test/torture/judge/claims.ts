@@ -2,7 +2,7 @@ import type { Call, History } from '../history.ts'
 import { filtersByKeys } from '../perform.ts'
 import type { Op, Strategy, Wants } from '../program.ts'
 import { callsOf } from './calls.ts'
-import { AFTERMATH, CACHED } from './settings.ts'
+import { AFTERMATH, CACHED, latestOf } from './settings.ts'
 
 type Subscribing = Extract<Op, { kind: 'subscribe' }>
 
@@ -78,10 +78,6 @@ const begunBy = (op: Subscribing, call: Call): Subscription => ({
 const isEndOf = (call: Call, { op, from, to }: Call): boolean =>
   call.op.kind === 'abolish' && 'topic' in op && call.op.topic === op.topic && call.from <= to && latestOf(call) >= from
 
-/** When a call has had its effect, if it has any. */
-export const latestOf = ({ from, to, outcome }: Call): number =>
-  outcome === 'unknown' ? Math.min(to, from + 30_000) + AFTERMATH : to
-
 const wantsOf = ({ filter, strategy }: Pick<Wants, 'filter' | 'strategy'>) => ({ filter, strategy })
 
 /** The strategies that a subscription may have had at some time of the interval. */
@@ -89,9 +85,10 @@ export const strategiesOf = ({ versions }: Subscription, from: number, to: numbe
   versions.filter((version) => version.from <= to && version.isReplacedAt >= from).map(({ strategy }) => strategy)
 
 /** When it may be decided who gets what a call has published. */
-export function decided({ healedAt, profile }: History, { op, from, to, outcome }: Call): Span {
+export function decided({ healedAt, profile }: History, call: Call): Span {
+  const { op, from } = call
   const delay = op.kind === 'publish' ? op.delay * 1_000 : 0
-  const latest = outcome === 'unknown' ? to + AFTERMATH : to
+  const latest = latestOf(call)
   return {
     from: from + delay - 2 * profile.skew,
     // A release may come late where something goes wrong, but hardly later than the end of all faults.

@@ -4,7 +4,7 @@ import { GRAVEYARD } from '../program.ts'
 import { callsOf } from './calls.ts'
 import { nameOf, type Ledger, type Message } from './ledger.ts'
 import { violation, type Violation } from './rows.ts'
-import { AFTERMATH, CACHED, type Settings } from './settings.ts'
+import { CACHED, latestOf, type Settings } from './settings.ts'
 
 /** What is in the queue of dead letters, by the id that it had in its own. */
 export const buried = ({ messages }: Ledger): ReadonlyMap<string, Message> =>
@@ -73,11 +73,9 @@ export function checkOverdue({ history, apart }: Ledger, { mayBeGone }: Settings
 function bindingAt(bindings: readonly Call[], { from, to }: Call, margin: number): Call | undefined {
   const begun = bindings.filter((binding) => binding.from <= to)
   const last = begun.reduce<Call | undefined>((one, other) => (one && one.to > other.to ? one : other), undefined)
-  const isAlone = begun.every((other) => other === last || settledBy(other) <= (last?.from ?? 0))
+  const isAlone = begun.every((other) => other === last || latestOf(other) <= (last?.from ?? 0))
   return last?.outcome === 'acknowledged' && last.to + margin < from && isAlone ? last : undefined
 }
-
-const settledBy = ({ to, outcome }: Call): number => (outcome === 'unknown' ? to + AFTERMATH : to)
 
 const mostCount = ({ op }: Call): number =>
   op.kind === 'bury' && op.settings?.['policy'] === 0 ? (op.settings['maxReceiveCount'] ?? Infinity) : Infinity

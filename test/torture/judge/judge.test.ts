@@ -484,10 +484,20 @@ describe('given calls that failed', () => {
   })
 
   it.each([
+    [59, []],
+    [61, ['failed']],
+  ])('when the client of that call has left, and another one fails %i s later, then the rows are %j', (after, rows) => {
+    const left = sent(0.5, 2, { ...unknown, code: -1, faults: ['the client left'] })
+    const failed = sent(2 + after, 2.1 + after, { ...unknown, answer: { code: 6_000, message: '', requestId: '' } })
+    expect(rowsOf({ calls: [created(), left, failed] })).toEqual(rows)
+  })
+
+  it.each([
     ['another process', sent(1, 2, { ...unknown, op: { ...sent(0, 0).op, process: 1 } })],
     ['a later time', sent(3, 4, unknown)],
   ])('when that one was of %s, then they have not', (_, failed) => {
-    const faulty = sent(0.5, 2, { ...unknown, faults: ['lost after GetItemCommand'] })
+    const answer = { code: 6_000, message: '', requestId: '' }
+    const faulty = sent(0.5, 2, { ...unknown, answer, faults: ['lost after GetItemCommand'] })
     expect(rowsOf({ calls: [created(), faulty, failed] })).toEqual(['failed'])
   })
 })
@@ -689,6 +699,7 @@ describe('given a subscription that is replaced by another of its name', () => {
 
     it.each([
       ['the process died', []],
+      ['standstill', []],
       ['lost after DeleteItemCommand', []],
       ['slow DeleteItemCommand', ['unexplained']],
     ])('when one that was made is made again, and its run has met: %s, then the rows are %j', (fault, rows) => {
@@ -699,6 +710,12 @@ describe('given a subscription that is replaced by another of its name', () => {
     it('when what has befallen its run was over by then, then nothing explains that it is made again', () => {
       const made = { ...push, faults: ['lost after DeleteItemCommand'], earlier: 1 }
       expect(rowsOf({ calls, arrivals: [made, from(140)] })).toEqual(['unexplained'])
+    })
+
+    it('when a run that has stood still makes it once more beside another run, then that explains it', () => {
+      const late = { ...from(140), faults: ['standstill'], earlier: 1 }
+      expect(rowsOf({ calls, arrivals: [push, late] })).toEqual([])
+      expect(rowsOf({ calls, arrivals: [late, from(141)] })).toEqual(['unexplained'])
     })
 
     const attempt = (seconds: number, faults: readonly string[] = []): Arrival => ({
@@ -714,8 +731,15 @@ describe('given a subscription that is replaced by another of its name', () => {
       ['throttled UpdateItemCommand', ['gaps']],
       ['lost after UpdateItemCommand', []],
       ['the process died', []],
+      ['standstill', []],
     ])('when one is retried at once, and its run has met: %s, then the rows are %j', (fault, rows) => {
       expect(rowsOf({ calls, arrivals: [attempt(101, [fault]), from(102)], profile: faulty })).toEqual(rows)
+    })
+
+    it('when a run that has stood still retries too soon, then it did not know of the attempt before', () => {
+      const late = { ...from(102), faults: ['standstill'], earlier: 1 }
+      expect(rowsOf({ calls, arrivals: [attempt(101), late], profile: faulty })).toEqual([])
+      expect(rowsOf({ calls, arrivals: [attempt(101), { ...late, earlier: 0 }], profile: faulty })).toEqual(['gaps'])
     })
 
     it.each([

@@ -4,6 +4,7 @@ import { ledgerOf } from './ledger.ts'
 import { judgePushes } from './pushes.ts'
 import { judgeQueues } from './queues.ts'
 import type { Tally, Violation } from './rows.ts'
+import { latestOf } from './settings.ts'
 import { judgeTexts } from './texts.ts'
 import { judgeTopics } from './topics.ts'
 
@@ -45,12 +46,15 @@ function checkKeys({ calls }: History): readonly Violation[] {
   })
 }
 
-/** Calls of one process at once share what they read, and its faults, which are told of the first of them. */
+/**
+ * Calls of one process at once share what they read, and its faults, which are told of the first of them. That one may go
+ * on when its client has left.
+ */
 const mayShare = (one: Call, other: Call, processes: number): boolean =>
   one.faults.length > 0 &&
   one.op.process % processes === other.op.process % processes &&
   one.from <= other.to &&
-  other.from <= one.to
+  other.from <= (one.answer ? one.to : latestOf(one))
 
 /** Without a fault everything is answered, and not by a failure of the server. */
 function checkFailures({ calls, profile, troubles }: History): readonly Violation[] {

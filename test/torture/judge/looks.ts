@@ -1,6 +1,8 @@
 import type { Call } from '../history.ts'
+import { LONGEST_STANDSTILL } from '../life.ts'
 import { messagesIn } from '../perform.ts'
 import { callsOf } from './calls.ts'
+import { hasStoodStill } from './causes.ts'
 import { mayDie } from './dead-letters.ts'
 import { nameOf, type Ledger, type Message } from './ledger.ts'
 import { violation, type Violation } from './rows.ts'
@@ -11,6 +13,9 @@ const ROUND = 10_000
 
 /** A lost call arrives so much later at most, in milliseconds. */
 const LANDING = 10_000
+
+/** When the last of a send has arrived, at most so much after it began, in milliseconds. */
+const landingOf = ({ faults }: Call): number => (hasStoodStill(faults) ? LANDING + LONGEST_STANDSTILL : LANDING)
 
 /** How long a queue was looked at without a pause, once nothing went wrong any more. */
 interface Watch {
@@ -34,7 +39,7 @@ export function checkFound(ledger: Ledger, message: Message): readonly Violation
   if (found.message.dequeueCount !== earlier.length + 1) return []
   const readyAt = Math.max(
     watch.from,
-    (found.message.enqueueTime + 1 + origin.op.delay) * 1_000 + LANDING,
+    (found.message.enqueueTime + 1 + origin.op.delay) * 1_000 + landingOf(origin),
     ...earlier.map((other) => (other.message.nextVisibleTime + 1) * 1_000),
   )
   const until = readyAt + FOUND_WITHIN + ROUND + apart

@@ -1,4 +1,4 @@
-import { firstOf, releasesOf, whyDoneAgain, whyStoredTwice, type Cause } from './causes.ts'
+import { firstOf, hasStoodStill, releasesOf, whyDoneAgain, whyStoredTwice, type Cause } from './causes.ts'
 import type { Arrival, Call, History } from '../history.ts'
 import type { Strategy } from '../program.ts'
 import { claim, strategiesOf, subscriptionsOf, type Subscription } from './claims.ts'
@@ -63,9 +63,13 @@ function whyTwice(history: History, call: Call, arrivals: readonly Arrival[]): C
   return (
     whyStoredTwice(call.faults) ??
     firstOf(releasesOf(history, call, last)) ??
-    between.find((cause) => cause !== undefined)
+    between.find((cause) => cause !== undefined) ??
+    (arrivals.slice(1).some(isStale) ? 'standstills' : undefined)
   )
 }
+
+/** Whether the run of an attempt had stood still before: it may have made it under a lease that was another's by then. */
+const isStale = ({ faults, earlier }: Arrival): boolean => hasStoodStill(faults.slice(0, earlier))
 
 /** What befell the run of an attempt from its beginning on, until the next one where that is its own. */
 const faultsUntil = ({ faults, earlier }: Arrival, next?: Arrival): readonly string[] =>
@@ -117,7 +121,10 @@ interface Tries {
 
 /** Whether nobody may have noted what came of an attempt: then it is made again under its number, and at any time. */
 const mayBeForgotten = (arrival: Arrival, next?: Arrival): boolean =>
-  arrival.to === Infinity || arrival.outcome === 'stopped' || whyDoneAgain(faultsUntil(arrival, next)) !== undefined
+  arrival.to === Infinity ||
+  arrival.outcome === 'stopped' ||
+  isStale(arrival) ||
+  whyDoneAgain(faultsUntil(arrival, next)) !== undefined
 
 /** Between two attempts lies the wait of the policy, and there are no more of them than it says. */
 function checkTries(ledger: Ledger, tries: Tries): Violation[] {
@@ -134,7 +141,7 @@ function checkTries(ledger: Ledger, tries: Tries): Violation[] {
     const next = arrivals[index + 1]
     // What was made is not tried again; where it is, it was made twice.
     if (before.outcome === '200' || mayBeForgotten(before, next)) continue
-    if (next) {
+    if (next && !isStale(next)) {
       const gap = next.from - before.to
       const strategies = strategiesOf(one, before.from - 2_000 - apart, next.from + apart)
       const isRight = strategies.some((strategy) => {

@@ -5,7 +5,7 @@ import { callsOf } from './calls.ts'
 import { mayDie } from './dead-letters.ts'
 import type { Ledger, Message, Receipt } from './ledger.ts'
 import type { Violation } from './rows.ts'
-import { AFTERMATH, SETTLED, type Settings } from './settings.ts'
+import { latestOf, SETTLED, type Settings } from './settings.ts'
 
 /** The rewinds of a queue that may have had an effect. */
 export const rewindsOf = ({ history }: Ledger, queue: string): readonly Call[] =>
@@ -42,14 +42,12 @@ function forgettingsOf({ history, apart }: Ledger, { possible }: Settings, queue
   return changes.flatMap((call) => {
     const kept = call.op.kind === 'change' ? (call.op.attributes['rewindSeconds'] ?? 0) : 0
     const before = possible(queue, 'rewindSeconds', call.from - 1, call.from - 1)
-    const isAlone = changes.every((other) => other === call || endOf(other) < call.from || other.from > call.to)
+    const isAlone = changes.every((other) => other === call || latestOf(other) < call.from || other.from > call.to)
     const isLowered = kept === 0 || before.every((seconds) => seconds > kept)
     if (call.outcome !== 'acknowledged' || !isAlone || !isLowered) return []
     return [{ call, keptFrom: kept === 0 ? Infinity : call.from - kept * 1_000 - apart }]
   })
 }
-
-const endOf = ({ to, outcome }: Call): number => (outcome === 'unknown' ? to + AFTERMATH : to)
 
 /** Whether a rewind may have brought back what was deleted: it ended after the deletion began, and it was not forgotten. */
 export const mayBringBack = (
@@ -60,7 +58,7 @@ export const mayBringBack = (
 ): boolean =>
   rewinds.some(
     (rewind) =>
-      endOf(rewind) >= deletion.from &&
+      latestOf(rewind) >= deletion.from &&
       rewind.from <= receipt.to &&
       sentAt >= startOf(rewind) - 1 &&
       !forgettings.some(

@@ -3,6 +3,10 @@ import type { Call, History } from '../history.ts'
 /** How long after its answer a call that nobody heard of may still have an effect, in milliseconds. */
 export const AFTERMATH = 60_000
 
+/** When a call has had its effect, if it has any. */
+export const latestOf = ({ from, to, outcome }: Call): number =>
+  outcome === 'unknown' ? Math.min(to, from + 30_000) + AFTERMATH : to
+
 /** How long a process goes on with what it has read of a queue or a topic, and how long a change may take to be known. */
 export const CACHED = 1_100
 
@@ -46,14 +50,15 @@ export function settingsOf({ calls, profile }: History): Settings {
     const found = known.get(key)
     if (found) return found
     const versions: Version[] = []
-    for (const { op, from, to, outcome } of calls) {
+    for (const call of calls) {
+      const { op, from, to, outcome } = call
       if ((op.kind !== 'create' && op.kind !== 'change') || op.queue !== queue || outcome === 'refused') continue
       const value = op.attributes[attribute] ?? (op.kind === 'create' ? DEFAULTS[attribute] : undefined)
       if (value === undefined) continue
       if (outcome === 'acknowledged')
         for (const version of versions)
           if (version.to <= from) version.isReplacedAt = Math.min(version.isReplacedAt, to + margin)
-      versions.push({ value, from, to: outcome === 'unknown' ? to + AFTERMATH : to, isReplacedAt: Infinity })
+      versions.push({ value, from, to: latestOf(call), isReplacedAt: Infinity })
     }
     known.set(key, versions)
     return versions
@@ -66,10 +71,7 @@ export function settingsOf({ calls, profile }: History): Settings {
         .map(({ value }) => value),
 
     mayBeGone: (queue, since) =>
-      removals.some(
-        ({ op, to, outcome }) =>
-          'queue' in op && op.queue === queue && (outcome === 'unknown' ? to + AFTERMATH : to + margin) >= since,
-      ),
+      removals.some((call) => 'queue' in call.op && call.op.queue === queue && latestOf(call) + margin >= since),
 
     deletions: (queue) =>
       removals.filter(({ op, outcome }) => 'queue' in op && op.queue === queue && outcome === 'acknowledged'),

@@ -1,9 +1,8 @@
 import type { Call } from '../history.ts'
 import { callsOf } from './calls.ts'
-import { latestOf } from './claims.ts'
 import type { Ledger } from './ledger.ts'
 import { violation, type Violation } from './rows.ts'
-import { SETTLED } from './settings.ts'
+import { latestOf, SETTLED } from './settings.ts'
 
 /** A name is taken (406/5903). */
 const TAKEN = 4_460

@@ -256,7 +256,7 @@ describe('given a deployment', () => {
 
   it('when its stack is named, then its keys are found by its outputs, the first pair among them', async () => {
     const engine = await startEngine()
-    const client = connect({ endpoint: engine.endpoint })
+    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
     await createTables(client, tableNames)
     const cloud = await emulatedCloud(engine.endpoint, () => undefined)
     const formation = await cloudFormation({ CmqRegistryTable1A: tableNames.registry, CmqSecretArn2B: 'arn' })

@@ -38,7 +38,10 @@ async function counted(
   { delayed = 0, inFlight = 0, of = queueName } = {},
 ) {
   const queue = await admin.services.queues.read(ONLY_ACCOUNT, of)
-  const notes = countNotes(database(connect({ endpoint: engine.endpoint }), clock), tableNames.registry)
+  const notes = countNotes(
+    database(connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }), clock),
+    tableNames.registry,
+  )
   const marks = { send: 0, delay: 0, receive: 0 }
   await notes.note(queue, { at: clock.now(), laneId: queue.laneId, messages, delayed, inFlight, marks })
   await clock.advance(1_100)

@@ -499,7 +499,7 @@ describe.concurrent('given a server whose engine dies', () => {
 describe.concurrent('given a DynamoDB of somebody else', () => {
   it('when the server uses it, then what has expired is removed from it, and it outlives the server', async () => {
     const engine = await startEngine()
-    const client = connect({ endpoint: engine.endpoint })
+    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
     const tables = {
       registry: 'cmq-registry',
       messages: 'cmq-messages',

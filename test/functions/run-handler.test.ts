@@ -151,7 +151,7 @@ describe('given a wake-up that cannot be made', () => {
     await world.run({ work: pushWork(subscription) })
     expect(errors()).toMatchObject([['no wake-up could be made', { lane: subscription.id, dueAt }]])
     const Key = { pk: { S: `work#${subscription.id}` }, sk: { S: 'mark' } }
-    const client = connect({ endpoint: engine.endpoint })
+    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
     const { Item = {} } = await client.send(new GetItemCommand({ TableName: world.tableNames.registry, Key }))
     expect(Item).not.toHaveProperty('leaseId')
     expect(world.failures).toEqual([])

@@ -254,7 +254,7 @@ describe('given a run that takes long', () => {
     await world.publish('hello')
     await world.clock.advance(5_000)
     const Key = { pk: { S: `work#${subscription.id}` }, sk: { S: 'mark' } }
-    await connect({ endpoint: engine.endpoint }).send(
+    await connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }).send(
       new UpdateItemCommand({
         TableName: world.tableNames.registry,
         Key,

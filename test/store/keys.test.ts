@@ -56,7 +56,9 @@ describe('given a key that was made', () => {
   })
 
   it('when the table is read, then its secret is nowhere', async () => {
-    const { Items } = await connect({ endpoint: engine.endpoint }).send(new ScanCommand({ TableName: table }))
+    const { Items } = await connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }).send(
+      new ScanCommand({ TableName: table }),
+    )
     expect(Items).toHaveLength(1)
     expect(JSON.stringify(Items)).toContain('AKIDa')
     expect(JSON.stringify(Items)).not.toContain('a-secret')

@@ -50,7 +50,11 @@ async function given(attributes: Record<string, string | number> = {}): Promise<
   await first.ask('CreateQueue', { queueName: 'orders', ...attributes })
   const queue = await first.services.queues.get(ONLY_ACCOUNT, 'orders')
   const ids = randomIds()
-  const raw: Lane = lane(database(connect({ endpoint: engine.endpoint }), clock), tableNames.messages, clock)
+  const raw: Lane = lane(
+    database(connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }), clock),
+    tableNames.messages,
+    clock,
+  )
   return {
     clock,
     queue,

@@ -203,7 +203,7 @@ describe('given a large body that is missing', () => {
     await world.subscribe()
     const { msgId } = await world.publish('x'.repeat(5_000), { delaySeconds: 5 })
     await world.publish('small', { delaySeconds: 5 })
-    const client = connect({ endpoint: engine.endpoint })
+    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
     const { Items = [] } = await client.send(new ScanCommand({ TableName: world.tableNames.bodies }))
     for (const { pk, sk } of Items)
       if (pk && sk) await client.send(new DeleteItemCommand({ TableName: world.tableNames.bodies, Key: { pk, sk } }))

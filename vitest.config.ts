@@ -12,7 +12,9 @@ export default defineConfig({
     globalSetup: 'test/support/node-version.ts',
     reporters: ['default', './test/support/closing-line.ts'],
     env: { POWERTOOLS_LOG_LEVEL: 'SILENT' },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Only what hangs takes longer, however slow the machine is: a test of real processes may need a minute on one.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 })

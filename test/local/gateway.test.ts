@@ -329,7 +329,7 @@ describe('given a body beyond the limit', () => {
     socket.write('POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n')
     const part = Buffer.concat([Buffer.from('100000\r\n'), megabyte, Buffer.from('\r\n')])
     for (let sent = 0; isOpen && sent < 100; sent++) await new Promise((done) => socket.write(part, done))
-    await vi.waitFor(() => expect(isOpen).toBe(false))
+    await expect.poll(() => isOpen).toBe(false)
   })
 
   it('when it is just within the limit, then it is handed on', async () => {

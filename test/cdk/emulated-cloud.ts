@@ -96,6 +96,8 @@ export async function emulatedCloud(
     void text(request)
       .then((body) => answerTo(request, body))
       .then(({ status, body }) => response.writeHead(status).end(body))
+      // Whoever asked has given up, or the engine has ended with all else: a function repeats what was not answered.
+      .catch(() => response.destroy())
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
 

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 
 /** A web server to which messages are pushed: it keeps what it gets, and answers as it is told. */
 export interface Subscriber extends AsyncDisposable {
@@ -12,6 +14,8 @@ export interface Subscriber extends AsyncDisposable {
   readonly pushes: readonly Push[]
   /** The push of this number, the first being 1: once it has come. */
   push(number: number): Promise<Push>
+  /** Resolves once nobody is connected. If all who push are dead, what they have sent has come then, and no more will. */
+  deserted(): Promise<void>
   /** How it answers from now on: the last reply goes on for ever. */
   answer(...replies: readonly Reply[]): void
 }
@@ -54,6 +58,7 @@ export async function subscriberThat(...replies: readonly Reply[]): Promise<Subs
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo
+  const connections = promisify(server.getConnections.bind(server))
   return {
     port,
     url: `http://127.0.0.1:${port}/`,
@@ -63,6 +68,13 @@ export async function subscriberThat(...replies: readonly Reply[]): Promise<Subs
       const push = pushes[number - 1]
       if (push) return Promise.resolve(push)
       return new Promise((arrived) => awaited.push({ number, arrived }))
+    },
+
+    async deserted() {
+      // It is accepted after all that were there before.
+      const last = connect(port, '127.0.0.1').resume().end()
+      await once(last, 'close')
+      while ((await connections()) > 0) await sleep(2)
     },
 
     answer(...replies) {

@@ -186,16 +186,26 @@ describe('given a server that was killed', () => {
   })
 
   it('when the next one is killed while it takes over, then the one after it ends the engine', async () => {
-    const { engine = 0, kill } = await serverProcess('engine', 'dynoxide')
-    process.kill(engine, 'SIGSTOP')
-    await kill()
-    const second = spawn(process.execPath, ['--input-type=module', '-e', server, directory])
-    await expect.poll(async () => readFile(join(directory, 'owner.json'), 'utf8')).toContain(`${second.pid}`)
-    await killed(second)
+    const engine = await leftByTwo()
     expect(identify(engine)).toBeDefined()
     await own()
     expect(identify(engine)).toBeUndefined()
   })
+
+  /** The engine of one that was killed, as was the next one within the second that it gives the engine to end by itself. */
+  async function leftByTwo(): Promise<number> {
+    for (let tries = 1; ; tries++) {
+      const { engine = 0, kill } = await serverProcess('engine', 'dynoxide')
+      process.kill(engine, 'SIGSTOP')
+      await kill()
+      const second = spawn(process.execPath, ['--input-type=module', '-e', server, directory])
+      children.push(second)
+      await expect.poll(async () => readFile(join(directory, 'owner.json'), 'utf8')).toContain(`${second.pid}`)
+      await killed(second)
+      // A busy machine may be too late.
+      if (identify(engine) || tries === 10) return engine
+    }
+  }
 
   it('when several start at once, then one of them owns the directory, and the others are told which', async () => {
     for (let round = 0; round < 20; round++) {

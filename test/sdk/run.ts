@@ -13,7 +13,7 @@ import { quickStarts, runProgram } from './quick-starts.ts'
  */
 
 /** Seconds after which it gives up. */
-const LONGEST = 300
+const LONGEST = 900
 
 const results = tally()
 const signal = endSignal(LONGEST)

@@ -5,10 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { withoutSettings } from '../support/local-server.ts'
 
 const program = fileURLToPath(new URL('cli.ts', import.meta.url))
+
+// The next file of tests may look for its place before its first test begins.
+afterEach(() => vi.unstubAllEnvs())
 
 interface Ended {
   readonly code: number | null

@@ -18,7 +18,11 @@ describe('given real processes', () => {
     place = mkdtempSync(join(tmpdir(), 'run-test-'))
     vi.stubEnv('TMPDIR', place)
   })
-  afterEach(() => rmSync(place, { recursive: true, force: true }))
+  afterEach(() => {
+    // The next file of tests may look for its place before its first test begins.
+    vi.unstubAllEnvs()
+    rmSync(place, { recursive: true, force: true })
+  })
 
   it('when something was done to them, then nothing is lost, changed or revived, and nothing stays behind', async () => {
     const { ledger, left } = await tortureProcesses(3, 3)

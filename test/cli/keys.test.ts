@@ -29,7 +29,8 @@ beforeAll(async () => {
 afterEach(() => vi.unstubAllEnvs())
 afterAll(async () => {
   await endServers()
-  await rm(parent, { recursive: true })
+  // An engine that was killed may write for a moment more.
+  await rm(parent, { recursive: true, maxRetries: 5 })
 })
 
 const newDirectory = () => join(parent, `data ${++directories}`)

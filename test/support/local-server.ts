@@ -45,7 +45,7 @@ export interface StartOptions {
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const program = `${root}functions/start.ts`
-const MILLISECONDS_TO_LISTEN = 20_000
+const MILLISECONDS_TO_LISTEN = 60_000
 const children = new Set<ChildProcess>()
 const engines = new Set<number>()
 

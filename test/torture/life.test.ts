@@ -30,7 +30,7 @@ describe('given a process that has stood still for ten seconds since the start',
     expect(await goesOn(9_999)).toBe(false)
     expect(await goesOn(10_000)).toBe(true)
     expect(clock.now()).toBe(START + 10_000)
-    expect(faults).toContain('standstill')
+    expect(faults).toContain(`standstill until ${START + 10_000}`)
   })
 
   it('when something goes on afterwards, then nothing has befallen it', async () => {

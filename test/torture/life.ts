@@ -37,7 +37,7 @@ export function newLife(
     },
     async goOn() {
       if (!isDead && clock.now() < stillUntil) {
-        course().faults.push('standstill')
+        course().faults.push(`standstill until ${stillUntil}`)
         await clock.sleep(stillUntil - clock.now())
       }
       if (isDead) await new Promise(() => undefined)

@@ -21,8 +21,9 @@ export function whyDoneAgain(faults: readonly string[]): Cause | undefined {
   return whyStoredTwice(faults) ?? (hasStoodStill(faults) ? 'standstills' : undefined)
 }
 
-/** Whether the process stood still: what it held by a lease may have been another's when it went on. */
-export const hasStoodStill = (faults: readonly string[]): boolean => faults.includes('standstill')
+/** Whether the process stood still, since then: what it held by a lease may have been another's when it went on. */
+export const hasStoodStill = (faults: readonly string[], since = -Infinity): boolean =>
+  faults.some((fault) => Number(/^standstill until (\d+)$/.exec(fault)?.[1] ?? NaN) >= since)
 
 /** Runs that may have released what a call published with a delay, until then. The net releases what was left behind. */
 export const releasesOf = ({ runs }: History, { op, from }: Call, until: number): readonly RunRecord[] =>

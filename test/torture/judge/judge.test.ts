@@ -699,7 +699,7 @@ describe('given a subscription that is replaced by another of its name', () => {
 
     it.each([
       ['the process died', []],
-      ['standstill', []],
+      [`standstill until ${at(101)}`, []],
       ['lost after DeleteItemCommand', []],
       ['slow DeleteItemCommand', ['unexplained']],
     ])('when one that was made is made again, and its run has met: %s, then the rows are %j', (fault, rows) => {
@@ -713,9 +713,10 @@ describe('given a subscription that is replaced by another of its name', () => {
     })
 
     it('when a run that has stood still makes it once more beside another run, then that explains it', () => {
-      const late = { ...from(140), faults: ['standstill'], earlier: 1 }
+      const late = { ...from(140), faults: [`standstill until ${at(140)}`], earlier: 1 }
       expect(rowsOf({ calls, arrivals: [push, late] })).toEqual([])
       expect(rowsOf({ calls, arrivals: [late, from(141)] })).toEqual(['unexplained'])
+      expect(rowsOf({ calls, arrivals: [push, { ...late, from: at(146) }] })).toEqual(['unexplained'])
     })
 
     const attempt = (seconds: number, faults: readonly string[] = []): Arrival => ({
@@ -731,13 +732,13 @@ describe('given a subscription that is replaced by another of its name', () => {
       ['throttled UpdateItemCommand', ['gaps']],
       ['lost after UpdateItemCommand', []],
       ['the process died', []],
-      ['standstill', []],
+      [`standstill until ${at(101)}`, []],
     ])('when one is retried at once, and its run has met: %s, then the rows are %j', (fault, rows) => {
       expect(rowsOf({ calls, arrivals: [attempt(101, [fault]), from(102)], profile: faulty })).toEqual(rows)
     })
 
     it('when a run that has stood still retries too soon, then it did not know of the attempt before', () => {
-      const late = { ...from(102), faults: ['standstill'], earlier: 1 }
+      const late = { ...from(102), faults: [`standstill until ${at(102)}`], earlier: 1 }
       expect(rowsOf({ calls, arrivals: [attempt(101), late], profile: faulty })).toEqual([])
       expect(rowsOf({ calls, arrivals: [attempt(101), { ...late, earlier: 0 }], profile: faulty })).toEqual(['gaps'])
     })

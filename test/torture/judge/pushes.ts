@@ -56,6 +56,9 @@ export function judgePushes(ledger: Ledger, tally: Tally, explained: Cause[]): r
   return violations
 }
 
+/** How soon after a standstill an attempt is made that was decided on before it, in milliseconds: its body is read first. */
+const STALE = 5_000
+
 /** Why a delivery was made again: it was stored twice, or released twice, or what came of it was not stored. */
 function whyTwice(history: History, call: Call, arrivals: readonly Arrival[]): Cause | undefined {
   const last = arrivals.at(-1)?.from ?? Infinity
@@ -68,8 +71,8 @@ function whyTwice(history: History, call: Call, arrivals: readonly Arrival[]): C
   )
 }
 
-/** Whether the run of an attempt had stood still before: it may have made it under a lease that was another's by then. */
-const isStale = ({ faults, earlier }: Arrival): boolean => hasStoodStill(faults.slice(0, earlier))
+/** Whether the run of an attempt stood still just before: it may have made it under a lease that was another's by then. */
+const isStale = ({ from, faults, earlier }: Arrival): boolean => hasStoodStill(faults.slice(0, earlier), from - STALE)
 
 /** What befell the run of an attempt from its beginning on, until the next one where that is its own. */
 const faultsUntil = ({ faults, earlier }: Arrival, next?: Arrival): readonly string[] =>

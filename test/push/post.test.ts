@@ -412,8 +412,10 @@ describe('given a limit of connections', () => {
   it('when its turn does not come in time, then that is a timeout', async () => {
     const { url, requests } = await subscriber(nothing)
     const { push } = localPoster({ maxSockets: 1, timeout: 200 })
-    expect(await Promise.all([push(url), push(url)])).toEqual(['timeout', 'timeout'])
-    expect(requests.length).toBeLessThanOrEqual(1)
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => push(url)))
+    expect(outcomes).toEqual(Array.from({ length: 20 }, () => 'timeout'))
+    // Whoever is next as the first one's time ends may still be sent within its own, which ends a moment later.
+    expect(requests.length).toBeLessThan(10)
   })
 })
 

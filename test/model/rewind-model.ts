@@ -16,7 +16,7 @@ export interface RewindModel {
   readonly handles: readonly string[]
   /** Ids of what must still come: acknowledged and not deleted, or deleted and rewound since; those of live messages alone. */
   due(now: number): readonly string[]
-  /** Ids of what is deleted and retained, and has not been rewound since. */
+  /** Ids of what is deleted and retained. Once all that came back has been deleted again, no rewind has covered it since. */
   kept(now: number): readonly string[]
   isDeleted(id: string): boolean
 }
@@ -136,8 +136,7 @@ export function rewindModel({
         .filter((one) => isAlive(one, at) && !one.mayBeDeleted && (!one.deletion || isBack(one)))
         .map(({ id }) => id),
 
-    kept: (at) =>
-      [...messages.values()].filter((one) => isAlive(one, at) && one.deletion && !mayBeBack(one)).map(({ id }) => id),
+    kept: (at) => [...messages.values()].filter((one) => isAlive(one, at) && one.deletion).map(({ id }) => id),
 
     isDeleted: (id) => messages.get(id)?.deletion !== undefined,
   }

@@ -96,8 +96,11 @@ export async function emulatedCloud(
     void text(request)
       .then((body) => answerTo(request, body))
       .then(({ status, body }) => response.writeHead(status).end(body))
-      // Whoever asked has given up, or the engine has ended with all else: a function repeats what was not answered.
-      .catch(() => response.destroy())
+      .catch((error: Error) => {
+        response.destroy()
+        // Whoever asked has given up, or the engine has ended with all else: a function repeats what was not answered.
+        if (!('code' in error) && !('cause' in error)) throw error
+      })
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
 

@@ -134,9 +134,9 @@ async function freePort(): Promise<number> {
 }
 
 function isFree(port: number): Promise<boolean> {
-  return new Promise((tell) => {
+  return new Promise((tell, refuse) => {
     const server = createServer()
-    server.once('error', () => tell(false))
+    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? tell(false) : refuse(error)))
     server.listen(port, '127.0.0.1', () => server.close(() => tell(true)))
   })
 }

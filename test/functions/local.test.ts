@@ -290,7 +290,7 @@ describe.concurrent('given a server with a waiting consumer', () => {
 
   // Half a second after the first one the second is another: a machine that pauses in between has it try again.
   const passedOn = 'when npm passes on a SIGINT that the terminal has sent too, then it ends well all the same'
-  it(passedOn, { retry: 3 }, async () => {
+  it(passedOn, { retry: 1 }, async () => {
     const { server } = await serverWithQueue()
     // A request that is never complete keeps it from ending at once.
     const halfSent = connectTo(server.port, '127.0.0.1').on('error', () => {})

@@ -10,7 +10,7 @@ import { withoutSettings } from '../support/local-server.ts'
 
 const program = fileURLToPath(new URL('cli.ts', import.meta.url))
 
-// The next file of tests may look for its place before its first test begins.
+// The next file of tests may look for its `TMPDIR` before its first test begins.
 afterEach(() => vi.unstubAllEnvs())
 
 interface Ended {

@@ -20,7 +20,7 @@ const LATEST = 8_000
  * back, and on the way what the profile allows may befall it.
  */
 export function inflict(client: Client, clock: Clock, life: Life, profile: Profile, isArmed: () => boolean): void {
-  /** Some time while a call is on its way, whatever else the process is doing then. */
+  /** It begins some time while a call is on its way, whatever else the process is doing then. */
   async function beginStandstill(random: Random): Promise<void> {
     await clock.sleep(random() * 2 * profile.latency)
     life.standStill(random() * random.pick([4_000, LONGEST_STANDSTILL]))
@@ -47,6 +47,7 @@ export function inflict(client: Client, clock: Clock, life: Life, profile: Profi
 
         if (fault === 'throttled') {
           await way()
+          await life.goOn()
           throw throttle()
         }
         if (fault === 'lost and late')
@@ -66,7 +67,7 @@ export function inflict(client: Client, clock: Clock, life: Life, profile: Profi
         if (isPut(commandName, tableOf(input)) && clock.now() - begunAt > SLOWEST_PUT)
           faults.push(`late put ${commandName}`)
         if (fault === 'lost after') throw timeout()
-        // When a standstill is over, what a call was given and its answer are there at once, and either may be first.
+        // When a standstill is over, the end of a call's time and its answer are there at once, and either may be first.
         if (clock.now() - begunAt > PATIENCE && random.chance(0.5)) {
           faults.push(`lost after ${commandName}`)
           throw timeout()

@@ -19,11 +19,16 @@ export interface History {
   readonly troubles: string[]
 }
 
+/** The gateway gives up here, while the function goes on, in milliseconds. */
+export const GATEWAY_PATIENCE = 30_000
+
 /** A client's call, from its beginning to its answer. */
 export interface Call {
   readonly op: Op
   readonly from: number
   to: number
+  /** When its process was done with it, which may be after its client left. */
+  overAt: number
   /** How far the clock of the process is off that answered. */
   readonly skew: number
   /** Unknown where no answer came, or one that leaves open what was done. */

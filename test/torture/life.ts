@@ -17,8 +17,15 @@ export interface Life {
 /** How long a process stands still at most, in milliseconds: longer than a lease of a lane. */
 export const LONGEST_STANDSTILL = 40_000
 
-/** A process that stood still goes on for so long at least, in milliseconds: a call that takes longer has an end. */
+/** How long a process goes on at least before it stands still again, in milliseconds: else a call might never end. */
 const BETWEEN = 120_000
+
+/** The fault of whatever waited for the end of a standstill. */
+const standstillUntil = (until: Instant): string => `standstill until ${until}`
+
+/** When the standstill was over that was this fault; undefined for any other. */
+export const standstillIn = (fault: string): Instant | undefined =>
+  fault.startsWith('standstill until ') ? Number(fault.slice('standstill until '.length)) : undefined
 
 /** A life that ends once, at places where `mayDie` says so; `bury` is told. */
 export function newLife(
@@ -33,11 +40,11 @@ export function newLife(
     hasDied,
     isDead: () => isDead,
     standStill(milliseconds) {
-      if (clock.now() >= stillUntil + BETWEEN) stillUntil = clock.now() + milliseconds
+      if (clock.now() >= stillUntil + BETWEEN) stillUntil = clock.now() + Math.ceil(milliseconds)
     },
     async goOn() {
       if (!isDead && clock.now() < stillUntil) {
-        course().faults.push(`standstill until ${stillUntil}`)
+        course().faults.push(standstillUntil(stillUntil))
         await clock.sleep(stillUntil - clock.now())
       }
       if (isDead) await new Promise(() => undefined)

@@ -25,6 +25,7 @@ export async function perform(stage: Stage, op: Op): Promise<Call | undefined> {
     op,
     from: world.clock.now(),
     to: Infinity,
+    overAt: Infinity,
     skew: 0,
     outcome: 'unknown',
     code: -1,
@@ -33,7 +34,8 @@ export async function perform(stage: Stage, op: Op): Promise<Call | undefined> {
     given,
   }
   history.calls.push(call)
-  const { answer, skew, faults } = await world.ask(op, parameters)
+  const { answer, skew, faults, over } = await world.ask(op, parameters)
+  void over.then((at) => (call.overAt = at))
   Object.assign(call, { to: world.clock.now(), skew, faults, answer, ...outcomeOf(answer) })
   for (const { receiptHandle } of messagesIn(answer)) {
     const queue = 'queue' in op ? op.queue : ''

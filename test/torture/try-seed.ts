@@ -1,4 +1,5 @@
 import { judge } from './judge/judge.ts'
+import { standstillIn } from './life.ts'
 import { faultKinds } from './profile.ts'
 import type { Program } from './program.ts'
 import type { SeedResult } from './report.ts'
@@ -10,6 +11,9 @@ export async function trySeed(program: Program, options: RunOptions = {}): Promi
   const { history, points } = run
   const { violations, tally, explained } = judge(history)
   const faults = [...history.calls, ...history.runs].flatMap((one) => one.faults)
+  // All that waited for the end of one have it among their faults.
+  const standstills = new Set(faults.filter((fault) => standstillIn(fault) !== undefined))
+  const others = faults.filter((fault) => !standstills.has(fault))
   return {
     run,
     result: {
@@ -19,7 +23,9 @@ export async function trySeed(program: Program, options: RunOptions = {}): Promi
       tally,
       explained: countsOf(explained),
       violations,
-      faults: countsOf(faults.map((fault) => faultKinds.find((kind) => fault.startsWith(kind)) ?? 'others')),
+      faults: countsOf(
+        [...others, ...standstills].map((fault) => faultKinds.find((kind) => fault.startsWith(kind)) ?? 'others'),
+      ),
       points: [...points],
       deaths: history.deaths.length,
     },

@@ -33,6 +33,8 @@ export function web(clock: Clock, history: History, isArmed: () => boolean): Web
 
       async post(endpoint, { headers, body }, signal) {
         await life.goOn()
+        // What has been stopped sends nothing.
+        if (signal?.aborted) return { isDelivered: false, outcome: 'stopped', milliseconds: 0 }
         const { random, faults } = course()
         const name = nameOf(endpoint)
         const { status, after } = replyOf(weathers.get(name) ?? 'fair', random)
@@ -54,8 +56,10 @@ export function web(clock: Clock, history: History, isArmed: () => boolean): Web
         await life.goOn()
         arrival.to = clock.now()
         arrival.outcome = signal?.aborted ? 'stopped' : after >= PATIENCE ? 'timeout' : status
-        const isDelivered = arrival.outcome === '200'
-        return { isDelivered, outcome: arrival.outcome, milliseconds: arrival.to - arrival.from }
+        const milliseconds = arrival.to - arrival.from
+        // When a standstill is over, the end of its time and its answer are there at once, and either may be first.
+        const outcome = milliseconds > PATIENCE && random.chance(0.5) ? 'timeout' : arrival.outcome
+        return { isDelivered: outcome === '200', outcome, milliseconds }
       },
     }),
   }

@@ -20,7 +20,7 @@ import { newCloud } from './cloud.ts'
 import { course, follow, type Course } from './course.ts'
 import { mortality, type CrashPoints } from './crash-points.ts'
 import { inflict } from './faults.ts'
-import { LEFT_IN_TIME, type History } from './history.ts'
+import { GATEWAY_PATIENCE, LEFT_IN_TIME, type History } from './history.ts'
 import { idsOf } from './ids.ts'
 import { newLife, type Life } from './life.ts'
 import type { Profile } from './profile.ts'
@@ -51,6 +51,8 @@ export interface Answered {
   readonly answer: Answer | undefined
   readonly skew: number
   readonly faults: readonly string[]
+  /** When the process is done with it, be it by its death. */
+  readonly over: Promise<number>
 }
 
 interface Process {
@@ -80,9 +82,6 @@ export const tableNames = {
 
 /** Where calls go that are answered before they are sent. */
 const NOWHERE = 'http://127.0.0.1:1'
-
-/** The gateway gives up here, while the function goes on. */
-const GATEWAY_PATIENCE = 30_000
 
 /** What the keys begin with. */
 const origin = () => Promise.resolve(originFrom(key))
@@ -235,11 +234,12 @@ export async function newWorld({ seed, profile, history, endpoint, sabotage }: W
       let isDone = false
       const end = () => (isDone = true)
       call.then(end, end)
+      const over = Promise.race([call, life.hasDied]).then(clock.now, clock.now)
       const answer = await Promise.race([call, life.hasDied, leave]).finally(() => answered.abort('answered'))
       if (life.isDead()) faults.push('the process died')
       if (isLeaving || (answer === undefined && !life.isDead()))
         faults.push(left.signal.aborted && !isDone ? LEFT_IN_TIME : 'the client left')
-      return { answer: isLeaving ? undefined : answer, skew, faults }
+      return { answer: isLeaving ? undefined : answer, skew, faults, over }
     },
 
     async rotate(op) {

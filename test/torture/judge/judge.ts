@@ -4,7 +4,6 @@ import { ledgerOf } from './ledger.ts'
 import { judgePushes } from './pushes.ts'
 import { judgeQueues } from './queues.ts'
 import type { Tally, Violation } from './rows.ts'
-import { latestOf } from './settings.ts'
 import { judgeTexts } from './texts.ts'
 import { judgeTopics } from './topics.ts'
 
@@ -54,7 +53,7 @@ const mayShare = (one: Call, other: Call, processes: number): boolean =>
   one.faults.length > 0 &&
   one.op.process % processes === other.op.process % processes &&
   one.from <= other.to &&
-  other.from <= (one.answer ? one.to : latestOf(one))
+  other.from <= one.overAt
 
 /** Without a fault everything is answered, and not by a failure of the server. */
 function checkFailures({ calls, profile, troubles }: History): readonly Violation[] {

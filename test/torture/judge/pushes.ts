@@ -1,4 +1,12 @@
-import { firstOf, hasStoodStill, releasesOf, whyDoneAgain, whyStoredTwice, type Cause } from './causes.ts'
+import {
+  firstOf,
+  hasStoodStill,
+  ANSWERED_WITHIN,
+  releasesOf,
+  whyDoneAgain,
+  whyStoredTwice,
+  type Cause,
+} from './causes.ts'
 import type { Arrival, Call, History } from '../history.ts'
 import type { Strategy } from '../program.ts'
 import { claim, strategiesOf, subscriptionsOf, type Subscription } from './claims.ts'
@@ -56,27 +64,34 @@ export function judgePushes(ledger: Ledger, tally: Tally, explained: Cause[]): r
   return violations
 }
 
-/** How soon after a standstill an attempt is made that was decided on before it, in milliseconds: its body is read first. */
-const STALE = 5_000
-
 /** Why a delivery was made again: it was stored twice, or released twice, or what came of it was not stored. */
 function whyTwice(history: History, call: Call, arrivals: readonly Arrival[]): Cause | undefined {
-  const last = arrivals.at(-1)?.from ?? Infinity
-  const between = arrivals.slice(0, -1).map((one, index) => whyDoneAgain(faultsUntil(one, arrivals[index + 1])))
+  const [first, last] = [arrivals[0]?.from ?? Infinity, arrivals.at(-1)?.from ?? Infinity]
+  const between = arrivals.slice(0, -1).map((one, index) => whyForgotten(one, arrivals[index + 1]))
   return (
     whyStoredTwice(call.faults) ??
-    firstOf(releasesOf(history, call, last)) ??
+    firstOf(releasesOf(history, call, last), call.from, first) ??
     between.find((cause) => cause !== undefined) ??
     (arrivals.slice(1).some(isStale) ? 'standstills' : undefined)
   )
 }
 
-/** Whether the run of an attempt stood still just before: it may have made it under a lease that was another's by then. */
-const isStale = ({ from, faults, earlier }: Arrival): boolean => hasStoodStill(faults.slice(0, earlier), from - STALE)
+/** A body of at most so many bytes is never read before it is posted. */
+const SHORT = 256
 
-/** What befell the run of an attempt from its beginning on, until the next one where that is its own. */
-const faultsUntil = ({ faults, earlier }: Arrival, next?: Arrival): readonly string[] =>
-  faults.slice(earlier, next?.faults === faults ? next.earlier : undefined)
+/**
+ * Whether the run of an attempt stood still when it had decided on it: it may have made it under a lease that was another's
+ * by then. It was made at once, or when its body had been read.
+ */
+const isStale = ({ from, text, faults, earlier }: Arrival): boolean =>
+  hasStoodStill(faults.slice(0, earlier), Buffer.byteLength(text) > SHORT ? from - ANSWERED_WITHIN : from)
+
+/**
+ * Why what came of an attempt may not have been noted: by what befell its run from its beginning on, until the next one
+ * where that is its own.
+ */
+const whyForgotten = ({ from, to, faults, earlier }: Arrival, next?: Arrival): Cause | undefined =>
+  whyDoneAgain(faults.slice(earlier, next?.faults === faults ? next.earlier : undefined), from, to)
 
 const dueAt = ({ op, from, skew }: Call): number => from + skew + (op.kind === 'publish' ? op.delay * 1_000 : 0)
 
@@ -127,14 +142,15 @@ const mayBeForgotten = (arrival: Arrival, next?: Arrival): boolean =>
   arrival.to === Infinity ||
   arrival.outcome === 'stopped' ||
   isStale(arrival) ||
-  whyDoneAgain(faultsUntil(arrival, next)) !== undefined
+  whyForgotten(arrival, next) !== undefined
 
 /** Between two attempts lies the wait of the policy, and there are no more of them than it says. */
 function checkTries(ledger: Ledger, tries: Tries): Violation[] {
   const { history, isCalm, apart } = ledger
   const { one, call, arrivals, atWeb, what } = tries
   // What was stored twice is tried from the beginning once more.
-  const isTwice = whyStoredTwice(call.faults) ?? firstOf(releasesOf(history, call, Infinity))
+  const first = arrivals[0]?.from ?? Infinity
+  const isTwice = whyStoredTwice(call.faults) ?? firstOf(releasesOf(history, call, Infinity), call.from, first)
   if (isTwice) return []
   const ops = [call.op.id]
   const violations: Violation[] = []

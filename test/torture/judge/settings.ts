@@ -1,11 +1,11 @@
-import type { Call, History } from '../history.ts'
+import { GATEWAY_PATIENCE, type Call, type History } from '../history.ts'
 
 /** How long after its answer a call that nobody heard of may still have an effect, in milliseconds. */
 export const AFTERMATH = 60_000
 
-/** When a call has had its effect, if it has any. */
+/** When a call has had its effect, if it has any. Nobody waits for it any longer than the gateway does. */
 export const latestOf = ({ from, to, outcome }: Call): number =>
-  outcome === 'unknown' ? Math.min(to, from + 30_000) + AFTERMATH : to
+  outcome === 'unknown' ? Math.min(to, from + GATEWAY_PATIENCE) + AFTERMATH : to
 
 /** How long a process goes on with what it has read of a queue or a topic, and how long a change may take to be known. */
 export const CACHED = 1_100

@@ -92,7 +92,7 @@ export function judgeTexts(ledger: Ledger): Texts {
     const ops = [call.op.id, ...found.flatMap(({ receipts }) => receipts.slice(0, 1).map(({ call }) => call.op.id))]
     const what = `${shown(text)} in ${queue}: ${found.length} of ${most}`
     if (most === 0) return [{ row: 'unmatched', what, ops }]
-    const cause = whyStoredTwice(call.faults) ?? firstOf(runsFor(call, queue, found))
+    const cause = whyStoredTwice(call.faults) ?? firstOf(runsFor(call, queue, found), call.from, Infinity)
     if (!cause) return [{ row: 'unexplained', what, ops }]
     explained.push(...found.slice(most).map(() => cause))
     return []

@@ -19,7 +19,7 @@ describe('given real processes', () => {
     vi.stubEnv('TMPDIR', place)
   })
   afterEach(() => {
-    // The next file of tests may look for its place before its first test begins.
+    // The next file of tests may look for its `TMPDIR` before its first test begins.
     vi.unstubAllEnvs()
     rmSync(place, { recursive: true, force: true })
   })

@@ -3,10 +3,10 @@ import { readSettings } from '../../functions/settings.ts'
 import { randomIds } from '../../lib/domain/ids.ts'
 import { newMessage } from '../../lib/domain/message.ts'
 import { newQueue, withDefaults, type Queue } from '../../lib/domain/queue.ts'
+import { patientClient } from '../support/engine.ts'
 import { onlyKey } from '../support/only-key.ts'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
 import type { Archives } from '../../lib/store/archives.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { placed } from '../../lib/store/message-item.ts'
 import { messages as messageStore, type Messages } from '../../lib/store/messages.ts'
 import type { Queues } from '../../lib/store/queues.ts'
@@ -120,7 +120,7 @@ async function overEngine(race: Race): Promise<Outcome> {
   await using database = await engine()
   const random = chance(1)
   const time = virtualTime(random)
-  const client = connect({ endpoint: database.endpoint, attemptTimeout: 20_000 })
+  const client = patientClient(database.endpoint)
   const tableNames = await newTables(database.endpoint)
   const counter = countUsage(client)
   time.slow(client)

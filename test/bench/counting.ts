@@ -3,12 +3,12 @@ import { newQueue, withDefaults } from '../../lib/domain/queue.ts'
 import { randomIds } from '../../lib/domain/ids.ts'
 import { after } from '../../lib/domain/time.ts'
 import { counter } from '../../lib/store/counts.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database } from '../../lib/store/database.ts'
 import { lane } from '../../lib/store/lane.ts'
 import { total } from '../../lib/store/message-counts.ts'
 import { partitionOf, placed } from '../../lib/store/message-item.ts'
 import { systemClock } from '../../functions/services.ts'
+import { patientClient } from '../support/engine.ts'
 import { newTables } from '../support/service.ts'
 import { BODY } from './loads.ts'
 import { engine } from './processes.ts'
@@ -45,7 +45,7 @@ export async function counting({ quick }: Size): Promise<Findings> {
 async function measure(count: number, arrival: (random: () => number) => number) {
   await using server = await engine()
   const { messages } = await newTables(server.endpoint)
-  const client = connect({ endpoint: server.endpoint, attemptTimeout: 20_000 })
+  const client = patientClient(server.endpoint)
   const usage = countUsage(client)
   const theLane = lane(database(client, systemClock), messages, systemClock)
   const queue = newQueue(

@@ -7,9 +7,9 @@ import {
   type AttributeValue,
 } from '@aws-sdk/client-dynamodb'
 import { createTables } from '../../lib/store/create-tables.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { chunksOf, MOST_AT_ONCE } from '../../lib/store/database.ts'
 import { BATCH, BODY, type Load, type Loads, type Publish } from './loads.ts'
+import { patientClient } from '../support/engine.ts'
 
 type Item = Record<string, AttributeValue>
 
@@ -18,7 +18,7 @@ const lease = (name: string) => ({ S: `${name}-of-twenty-two-letters`.slice(0, 2
 
 /** A client, and an empty table for it. */
 async function newTable(endpoint: string) {
-  const client = connect({ endpoint, attemptTimeout: 20_000 })
+  const client = patientClient(endpoint)
   await createTables(client, {
     registry: TableName,
     messages: TableName,

@@ -4,9 +4,9 @@ import { ONLY_ACCOUNT } from '../../lib/names.ts'
 import { archiveKeyAt, archiveOf } from '../../lib/store/archives.ts'
 import { attributesOf } from '../../lib/store/attributes.ts'
 import { createTables } from '../../lib/store/create-tables.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database, writeBatch, type Item } from '../../lib/store/database.ts'
 import { itemOf } from '../../lib/store/message-item.ts'
+import { patientClient } from '../support/engine.ts'
 import { ask, testServices, type Client } from '../support/service.ts'
 import { accepted, cmqClient, type Parameters } from './cmq-client.ts'
 import { BATCH, BODY } from './loads.ts'
@@ -82,7 +82,7 @@ export async function rewinding({ quick }: Size): Promise<Findings> {
 }
 
 async function connected(endpoint: string): Promise<{ services: Services; counter: Counter; client: Client }> {
-  await createTables(connect({ endpoint, attemptTimeout: 20_000 }), tableNames)
+  await createTables(patientClient(endpoint), tableNames)
   let made: { counter: Counter; client: Client } | undefined
   const prepare = (client: Client) => {
     made = { counter: countUsage(client), client }

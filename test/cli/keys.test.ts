@@ -11,9 +11,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { runKeys } from '../../lib/cli/key-commands.ts'
 import { startEngine } from '../../lib/local/engine.ts'
 import { tableNames } from '../../lib/local/table-names.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { createTables } from '../../lib/store/create-tables.ts'
 import { emulatedCloud } from '../cdk/emulated-cloud.ts'
+import { patientClient } from '../support/engine.ts'
 import { timeout } from '../support/faults.ts'
 import { endServers, startServer, type LocalServer } from '../support/local-server.ts'
 import { key as first } from '../support/service.ts'
@@ -257,7 +257,7 @@ describe('given a deployment', () => {
 
   it('when its stack is named, then its keys are found by its outputs, the first pair among them', async () => {
     const engine = await startEngine()
-    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const client = patientClient(engine.endpoint)
     await createTables(client, tableNames)
     const cloud = await emulatedCloud(engine.endpoint, () => undefined)
     const formation = await cloudFormation({ CmqRegistryTable1A: tableNames.registry, CmqSecretArn2B: 'arn' })

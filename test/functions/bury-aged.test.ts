@@ -3,9 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { buryAged } from '../../functions/bury-aged.ts'
 import { logger } from '../../functions/logger.ts'
 import { handler } from '../../functions/scheduled/release-delayed.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import type { Answer } from '../support/service.ts'
 import { newWorld, type Process, type World } from '../support/worker.ts'
 
@@ -22,7 +21,7 @@ const policy = { deadLetterQueueName: 'dead', policy: 1, maxTimeToLive: 300 }
 async function given() {
   const world = await newWorld(engine.endpoint)
   const { ask } = world.admin
-  const eyes = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+  const eyes = patientClient(engine.endpoint)
   await ask('CreateQueue', { queueName: 'dead', visibilityTimeout: 43_200 })
   await ask('CreateQueue', { queueName, ...policy })
   return {

@@ -3,12 +3,11 @@ import { logger } from '../../functions/logger.ts'
 import type { Services } from '../../functions/services.ts'
 import type { Permission } from '../../lib/domain/key.ts'
 import { randomIds } from '../../lib/domain/ids.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database } from '../../lib/store/database.ts'
 import { keyStore, type KeyStore, type StoredKey } from '../../lib/store/keys.ts'
 import { KEY_LIFETIME, knownKeys } from '../../lib/store/known-keys.ts'
 import { manualClock, type ManualClock } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { countCalls } from '../support/faults.ts'
 import { ask, key as first, newTables, testServices, type Answer } from '../support/service.ts'
 import { aRequestId, queueIsMissing, refusal, success, topicIsMissing, type Sent } from './support/cmq.ts'
@@ -32,7 +31,7 @@ afterAll(() => engine.stop())
 beforeEach(async () => {
   clock = manualClock()
   const tableNames = await newTables(engine.endpoint)
-  const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+  const client = patientClient(engine.endpoint)
   calls = countCalls(client)
   const origin = () => Promise.resolve({ first, root: 'root' })
   keys = keyStore(database(client, clock), tableNames.registry, { clock, ids: randomIds(), origin })

@@ -3,9 +3,8 @@ import { logger } from '../../functions/logger.ts'
 import type { Settings } from '../../functions/settings.ts'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
 import { countNotes } from '../../lib/store/count-notes.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database } from '../../lib/store/database.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { newWorld, type World } from '../support/worker.ts'
 
 /** What a client is told at the limits, and what becomes of a topic's messages there. `test/store/limits.test.ts` has fleets. */
@@ -38,10 +37,7 @@ async function counted(
   { delayed = 0, inFlight = 0, of = queueName } = {},
 ) {
   const queue = await admin.services.queues.read(ONLY_ACCOUNT, of)
-  const notes = countNotes(
-    database(connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }), clock),
-    tableNames.registry,
-  )
+  const notes = countNotes(database(patientClient(engine.endpoint), clock), tableNames.registry)
   const marks = { send: 0, delay: 0, receive: 0 }
   await notes.note(queue, { at: clock.now(), laneId: queue.laneId, messages, delayed, inFlight, marks })
   await clock.advance(1_100)

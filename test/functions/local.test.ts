@@ -12,7 +12,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEngine } from '../../lib/local/engine.ts'
 import { identify, startedWith } from '../../lib/local/processes.ts'
 import { createTables } from '../../lib/store/create-tables.ts'
-import { connect } from '../../lib/store/connection.ts'
 import {
   endServers,
   enginesOf,
@@ -23,6 +22,7 @@ import {
   type ServerProcess,
   type StartOptions,
 } from '../support/local-server.ts'
+import { patientClient } from '../support/engine.ts'
 import type { Answer } from '../support/service.ts'
 import { signedEvent } from '../support/signed-request.ts'
 
@@ -504,7 +504,7 @@ describe.concurrent('given a server whose engine dies', () => {
 describe.concurrent('given a DynamoDB of somebody else', () => {
   it('when the server uses it, then what has expired is removed from it, and it outlives the server', async () => {
     const engine = await startEngine()
-    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const client = patientClient(engine.endpoint)
     const tables = {
       registry: 'cmq-registry',
       messages: 'cmq-messages',

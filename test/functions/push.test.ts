@@ -2,8 +2,7 @@ import { DeleteItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { logger } from '../../functions/logger.ts'
 import { handler as push } from '../../functions/push.ts'
-import { connect } from '../../lib/store/connection.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { newWorld, pushWork, type Push, type Reply, type World, type WorldOptions } from '../support/worker.ts'
 
 let engine: Awaited<ReturnType<typeof testEngine>>
@@ -354,7 +353,7 @@ describe('given a large body that is missing', () => {
     world.luck.starts = 'lost'
     const { msgId } = await world.publish('x'.repeat(5_000))
     await world.publish('small')
-    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const client = patientClient(engine.endpoint)
     const { Items = [] } = await client.send(new ScanCommand({ TableName: world.tableNames.bodies }))
     for (const { pk, sk } of Items)
       if (pk && sk) await client.send(new DeleteItemCommand({ TableName: world.tableNames.bodies, Key: { pk, sk } }))

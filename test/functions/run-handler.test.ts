@@ -6,8 +6,7 @@ import type { Worker } from '../../functions/worker.ts'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
 import type { RunBounds } from '../../lib/push/shift.ts'
 import type { Run, Work } from '../../lib/store/work.ts'
-import { connect } from '../../lib/store/connection.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { newWorld, pushWork, type World } from '../support/worker.ts'
 
 let engine: Awaited<ReturnType<typeof testEngine>>
@@ -151,7 +150,7 @@ describe('given a wake-up that cannot be made', () => {
     await world.run({ work: pushWork(subscription) })
     expect(errors()).toMatchObject([['no wake-up could be made', { lane: subscription.id, dueAt }]])
     const Key = { pk: { S: `work#${subscription.id}` }, sk: { S: 'mark' } }
-    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const client = patientClient(engine.endpoint)
     const { Item = {} } = await client.send(new GetItemCommand({ TableName: world.tableNames.registry, Key }))
     expect(Item).not.toHaveProperty('leaseId')
     expect(world.failures).toEqual([])

@@ -9,10 +9,10 @@ import type { Settings } from '../../functions/settings.ts'
 import { createWorker, type Worker } from '../../functions/worker.ts'
 import type { Clock } from '../../lib/domain/time.ts'
 import type { Poster } from '../../lib/push/post.ts'
-import { connect } from '../../lib/store/connection.ts'
 import type { Table } from '../../lib/tables.ts'
 import { scheduledWakeUps, timedWakeUps } from '../../lib/wake-ups.ts'
 import { during, type ManualClock } from '../support/clock.ts'
+import { patientClient } from '../support/engine.ts'
 import { ask, testServices, type Answer, type Client } from '../support/service.ts'
 
 /** What befalls a call to DynamoDB, after so many that went well. */
@@ -122,7 +122,7 @@ export function cloud(options: CloudOptions): Cloud {
   const ended = new AbortController()
   const clients: Client[] = []
   const schedules = new Set<string>()
-  const eyes = connect({ endpoint: options.endpoint, attemptTimeout: 20_000 })
+  const eyes = patientClient(options.endpoint)
   const starts = [...options.starts]
   const wakes = [...options.wakes]
   let isArmed = false

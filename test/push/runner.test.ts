@@ -1,9 +1,8 @@
 import { GetItemCommand, UpdateItemCommand, type AttributeValue } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Subscription } from '../../lib/domain/subscription.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { whilePassing } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { injectFaults, type Fault, type SeenCall } from '../support/faults.ts'
 import type { Client } from '../support/service.ts'
 import { newWorld, pushWork, type Process, type Reply, type World, type WorldOptions } from '../support/worker.ts'
@@ -24,7 +23,7 @@ type Item = Record<string, AttributeValue>
 async function markOf({ tableNames }: World, { id }: Subscription): Promise<Item> {
   const Key = { pk: { S: `work#${id}` }, sk: { S: 'mark' } }
   const get = new GetItemCommand({ TableName: tableNames.registry, Key, ConsistentRead: true })
-  return (await connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }).send(get)).Item ?? {}
+  return (await patientClient(engine.endpoint).send(get)).Item ?? {}
 }
 
 /** Which of a run's writes a call is; undefined where it is none. */
@@ -254,7 +253,7 @@ describe('given a run that takes long', () => {
     await world.publish('hello')
     await world.clock.advance(5_000)
     const Key = { pk: { S: `work#${subscription.id}` }, sk: { S: 'mark' } }
-    await connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }).send(
+    await patientClient(engine.endpoint).send(
       new UpdateItemCommand({
         TableName: world.tableNames.registry,
         Key,

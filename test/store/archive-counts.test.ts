@@ -5,12 +5,11 @@ import { newQueue, withDefaults } from '../../lib/domain/queue.ts'
 import { withArchive } from '../../lib/store/archive-counts.ts'
 import { archiveKeyAt, archiveOf, archives } from '../../lib/store/archives.ts'
 import { attributesOf } from '../../lib/store/attributes.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database, writeBatch } from '../../lib/store/database.ts'
 import { itemOf } from '../../lib/store/message-item.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
 import { manualClock } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { newTables } from '../support/service.ts'
 
 let engine: Awaited<ReturnType<typeof testEngine>>
@@ -24,7 +23,7 @@ async function given() {
   const clock = manualClock()
   const ids = randomIds()
   const { messages: table } = await newTables(engine.endpoint)
-  const db = database(connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }), clock)
+  const db = database(patientClient(engine.endpoint), clock)
   const named = { account: '1', name: 'q', id: 'queue-1', laneId: 'lane-1', changeId: 'c' }
   const rewind = { since: 0, below: 1, from: clock.now() - 1_800_000, at: clock.now() }
   const archive = { count: 1, since: 0, keptFrom: 0, rewinds: [rewind] }

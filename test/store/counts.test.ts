@@ -3,13 +3,12 @@ import { randomIds } from '../../lib/domain/ids.ts'
 import { lease, newMessage, type Message } from '../../lib/domain/message.ts'
 import { newQueue, withDefaults } from '../../lib/domain/queue.ts'
 import { counter } from '../../lib/store/counts.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database } from '../../lib/store/database.ts'
 import { lane, type Lane } from '../../lib/store/lane.ts'
 import { partitionOf, placed } from '../../lib/store/message-item.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
 import { manualClock } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { newTables } from '../support/service.ts'
 import { chance } from '../bench/virtual-time.ts'
 import { surveyed, type Surveyed } from './partition-in-memory.ts'
@@ -25,7 +24,7 @@ async function given(shards: number) {
   const clock = manualClock()
   const ids = randomIds()
   const { messages } = await newTables(engine.endpoint)
-  const theLane = lane(database(connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }), clock), messages, clock)
+  const theLane = lane(database(patientClient(engine.endpoint), clock), messages, clock)
   const named = {
     account: '1',
     name: 'q',

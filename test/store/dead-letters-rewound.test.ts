@@ -2,9 +2,8 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Services } from '../../functions/services.ts'
 import { archiveKeyAt, archiveOf } from '../../lib/store/archives.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { manualClock, whilePassing } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { asker, newTables, testServices, type Answer, type Ask, type ServiceOptions } from '../support/service.ts'
 
 const queueName = 'orders'
@@ -81,7 +80,7 @@ describe('given something in an archive that cannot be read', () => {
     const Item = { pk: { S: archiveOf(laneId, 0) }, sk: { S: `${archiveKeyAt(0, services.clock.now())}#x` } }
     const told: string[] = []
     const report: ServiceOptions['report'] = (message) => void told.push(message)
-    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const client = patientClient(engine.endpoint)
     await client.send(new PutItemCommand({ TableName: tableNames.messages, Item }))
     const other = asker(await another({ report }))
     await rewind(queueName)

@@ -2,13 +2,12 @@ import { ScanCommand, TransactionCanceledException } from '@aws-sdk/client-dynam
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Services } from '../../functions/services.ts'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database } from '../../lib/store/database.ts'
 import { INLINE_BYTES } from '../../lib/store/message-item.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
 import { sweep } from '../../lib/store/sweep.ts'
 import { manualClock, whilePassing, type ManualClock } from '../support/clock.ts'
-import { engineKinds, testEngine } from '../support/engine.ts'
+import { engineKinds, patientClient, testEngine } from '../support/engine.ts'
 import { injectFaults, type Fault, type SeenCall } from '../support/faults.ts'
 import { asker, newTables, testServices, type Answer, type Ask, type ServiceOptions } from '../support/service.ts'
 
@@ -56,7 +55,7 @@ async function given(
   const ask = asker(services)
   await ask('CreateQueue', { queueName: 'dead', ...attributes })
   await ask('CreateQueue', { queueName, visibilityTimeout: 10, ...policy })
-  const eyes = connect({ endpoint, attemptTimeout: 20_000 })
+  const eyes = patientClient(endpoint)
   const places = async () => {
     const { Items = [] } = await eyes.send(new ScanCommand({ TableName: tableNames.messages, ConsistentRead: true }))
     return Items.filter(({ sk }) => sk?.S !== 'look').map(({ pk }) => pk?.S ?? '')

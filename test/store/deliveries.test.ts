@@ -2,11 +2,10 @@ import { GetItemCommand, PutItemCommand, type AttributeValue } from '@aws-sdk/cl
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newDelivery, type Delivery } from '../../lib/domain/delivery.ts'
 import { newBell } from '../../lib/store/bell.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database } from '../../lib/store/database.ts'
 import { deliveries, type Deliveries } from '../../lib/store/deliveries.ts'
 import { during, manualClock, whilePassing, type ManualClock } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { countCalls, faultsOf, injectFaults, type Fault, type SeenCall } from '../support/faults.ts'
 import { newTables } from '../support/service.ts'
 
@@ -42,14 +41,14 @@ function given(decide: (call: SeenCall) => Fault | undefined = () => undefined):
   const clock = manualClock()
   clock.set(clock.now() + 137)
   const lane = `subsc-${String(++lanes).padStart(8, '0')}`
-  const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+  const client = patientClient(engine.endpoint)
   injectFaults(client, decide)
   const calls = countCalls(client)
   client.middlewareStack.add((next) => (args) => during(next(args)), { step: 'initialize', name: 'during' })
   const rung: string[] = []
   const bell = { ...newBell(clock), ring: (id: string) => void rung.push(id) }
   const store = deliveries(database(client, clock), table, clock, bell)
-  const other = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+  const other = patientClient(engine.endpoint)
   const others = deliveries(database(other, clock), table, clock, newBell(clock))
   let made = 0
   return {
@@ -319,7 +318,7 @@ describe('given an adding that does not go well', () => {
 
   it('when a batch is done in part, then the rest is stored too', async () => {
     const { clock, one } = given()
-    const unlucky = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const unlucky = patientClient(engine.endpoint)
     let isFirst = true
     unlucky.middlewareStack.add(
       (next, { commandName }) =>
@@ -360,7 +359,7 @@ describe('given items that something else has written', () => {
   async function givenSome() {
     const told: object[] = []
     const { clock, lane, one, add } = given()
-    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const client = patientClient(engine.endpoint)
     const report = (message: string, details: object) => void told.push({ message, ...details })
     const store = deliveries(database(client, clock), table, clock, newBell(clock), report)
     const keys = [3, 2, 1].map((before) => `${clock.now() - before}#${'0'.repeat(32)}`)

@@ -2,10 +2,9 @@ import { ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Subscription } from '../../lib/domain/subscription.ts'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
-import { connect } from '../../lib/store/connection.ts'
 import type { Published } from '../../lib/store/fan-out.ts'
 import { untilAsleep, whilePassing } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { faultsOf, injectFaults, type Fault, type SeenCall } from '../support/faults.ts'
 import { newWorld, pushWork, type Process, type World } from '../support/worker.ts'
 
@@ -43,7 +42,7 @@ async function received({ admin }: World, queueName: string): Promise<string[]> 
 
 async function bodiesStored({ tableNames }: World) {
   const scan = new ScanCommand({ TableName: tableNames.bodies })
-  const { Items = [] } = await connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }).send(scan)
+  const { Items = [] } = await patientClient(engine.endpoint).send(scan)
   return Items
 }
 

@@ -2,11 +2,10 @@ import { ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { randomIds } from '../../lib/domain/ids.ts'
 import type { Origin } from '../../lib/first-pair.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database } from '../../lib/store/database.ts'
 import { keyStore, type KeyStore, type StoredKey } from '../../lib/store/keys.ts'
 import { manualClock, whilePassing, type ManualClock } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { countCalls, faultsOf, injectFaults } from '../support/faults.ts'
 import { newTables, type Client } from '../support/service.ts'
 
@@ -29,7 +28,7 @@ beforeEach(async () => {
 
 /** The keys as one process has them; others have others, over the same table. */
 function newProcess(from: Origin = origin, prepare: (client: Client) => void = () => undefined): KeyStore {
-  const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+  const client = patientClient(engine.endpoint)
   prepare(client)
   return keyStore(database(client, clock), table, { clock, ids: randomIds(), origin: () => Promise.resolve(from) })
 }
@@ -56,9 +55,7 @@ describe('given a key that was made', () => {
   })
 
   it('when the table is read, then its secret is nowhere', async () => {
-    const { Items } = await connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }).send(
-      new ScanCommand({ TableName: table }),
-    )
+    const { Items } = await patientClient(engine.endpoint).send(new ScanCommand({ TableName: table }))
     expect(Items).toHaveLength(1)
     expect(JSON.stringify(Items)).toContain('AKIDa')
     expect(JSON.stringify(Items)).not.toContain('a-secret')
@@ -188,7 +185,7 @@ describe('given the first pair of a deployment', () => {
 
   it('when a process still knows an earlier secret, then it learns of the later one rather than bring its own back', async () => {
     let given = origin
-    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const client = patientClient(engine.endpoint)
     const options = { clock, ids: randomIds(), origin: () => Promise.resolve(given) }
     const behind = keyStore(database(client, clock), table, options)
     await behind.open('AKIDfirst')
@@ -224,7 +221,7 @@ describe('given the first pair of a deployment', () => {
 
   it('when the secret that holds it cannot be read, then it is tried again', async () => {
     let isDown = true
-    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const client = patientClient(engine.endpoint)
     const keys = keyStore(database(client, clock), table, {
       clock,
       ids: randomIds(),

@@ -2,13 +2,12 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lease, newMessage, type Message } from '../../lib/domain/message.ts'
 import { randomIds } from '../../lib/domain/ids.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database } from '../../lib/store/database.ts'
 import { lane, type Lane } from '../../lib/store/lane.ts'
 import { INLINE_BYTES, keyAfter, keyAt, keyOf, LAST_KEY, placed } from '../../lib/store/message-item.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
 import { manualClock, START, whilePassing } from '../support/clock.ts'
-import { engineKinds, testEngine } from '../support/engine.ts'
+import { engineKinds, patientClient, testEngine } from '../support/engine.ts'
 import { faultsOf, injectFaults, type Fault } from '../support/faults.ts'
 import { newTables } from '../support/service.ts'
 
@@ -30,7 +29,7 @@ describe.each(engineKinds())('given a lane on %s', (kind) => {
   beforeAll(async () => {
     engine = await testEngine(kind)
     const { messages } = await newTables(engine.endpoint)
-    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const client = patientClient(engine.endpoint)
     theLane = lane(database(client, clock), messages, clock, (message, details) => told.push({ message, ...details }))
     putRaw = (pk, sk) =>
       client.send(new PutItemCommand({ TableName: messages, Item: { pk: { S: pk }, sk: { S: sk } } }))
@@ -144,7 +143,7 @@ describe.each(engineKinds())('given a lane on %s', (kind) => {
     ['its answer got lost', 'lost after'],
     ['nobody ever answers', ...Array<Fault>(1_000).fill('lost before')],
   ])('when a full look is asked for and %s, then it is its turn', async (_, ...faults) => {
-    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const client = patientClient(engine.endpoint)
     injectFaults(client, faultsOf('UpdateItemCommand', ...faults))
     const own = manualClock()
     const { messages } = await newTables(engine.endpoint)

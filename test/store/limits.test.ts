@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newQueue, withDefaults } from '../../lib/domain/queue.ts'
 import { newBeside } from '../../lib/store/beside.ts'
 import { countNotes } from '../../lib/store/count-notes.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database } from '../../lib/store/database.ts'
 import { depth, type DepthLimits } from '../../lib/store/depth.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
@@ -10,7 +9,7 @@ import { queues } from '../../lib/store/queues.ts'
 import { rates } from '../../lib/store/rates.ts'
 import { tallies } from '../../lib/store/tallies.ts'
 import { during, manualClock } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { injectFaults, type Fault } from '../support/faults.ts'
 import { newTables } from '../support/service.ts'
 
@@ -53,7 +52,7 @@ async function given(
   const reports: string[] = []
 
   function process() {
-    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const client = patientClient(engine.endpoint)
     injectFaults(client, ({ input }) => (isTally(input) ? fleet.tellingFault : undefined))
     client.middlewareStack.add((next) => (args) => during(next(args)), { step: 'initialize', name: 'during' })
     const db = database(client, clock)

@@ -4,15 +4,14 @@ import { randomIds } from '../../lib/domain/ids.ts'
 import { newMessage } from '../../lib/domain/message.ts'
 import type { Queue } from '../../lib/domain/queue.ts'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database } from '../../lib/store/database.ts'
 import { lane, type Lane } from '../../lib/store/lane.ts'
 import { partitionOf, placed } from '../../lib/store/message-item.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
 import { manualClock, whilePassing, type ManualClock } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { countCalls, injectFaults, type SeenCall } from '../support/faults.ts'
-import { asker, newTables, testServices, type Answer, type Ask } from '../support/service.ts'
+import { asker, newTables, testServices, type Answer, type Ask, type Client } from '../support/service.ts'
 
 let engine: Awaited<ReturnType<typeof testEngine>>
 beforeAll(async () => {
@@ -39,7 +38,7 @@ async function given(attributes: Record<string, string | number> = {}): Promise<
   const tableNames = await newTables(engine.endpoint)
   const another: Setting['another'] = async (decide = () => undefined) => {
     let calls: Record<string, number> = {}
-    const prepare = (client: ReturnType<typeof connect>) => {
+    const prepare = (client: Client) => {
       calls = countCalls(client)
       injectFaults(client, decide)
     }
@@ -50,11 +49,7 @@ async function given(attributes: Record<string, string | number> = {}): Promise<
   await first.ask('CreateQueue', { queueName: 'orders', ...attributes })
   const queue = await first.services.queues.get(ONLY_ACCOUNT, 'orders')
   const ids = randomIds()
-  const raw: Lane = lane(
-    database(connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }), clock),
-    tableNames.messages,
-    clock,
-  )
+  const raw: Lane = lane(database(patientClient(engine.endpoint), clock), tableNames.messages, clock)
   return {
     clock,
     queue,

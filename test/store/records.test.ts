@@ -1,11 +1,10 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { attributesOf, numberIn, required, textIn } from '../../lib/store/attributes.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database, Uncertain } from '../../lib/store/database.ts'
 import { records, reservedFor, type Kind, type Records } from '../../lib/store/records.ts'
 import { manualClock, untilAsleep, whilePassing, type ManualClock } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { beforeCall, countCalls, faultsOf, injectFaults, type Fault } from '../support/faults.ts'
 import { newTables, type Client } from '../support/service.ts'
 
@@ -59,7 +58,7 @@ function newProcess(
   prepare: (client: Client) => void = () => undefined,
   { isAlone = false, at = clock } = {},
 ): Records<Thing, Change> {
-  const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+  const client = patientClient(engine.endpoint)
   prepare(client)
   return records(database(client, at), table, at, { isAlone }, kind)
 }
@@ -321,7 +320,7 @@ describe('given a list', () => {
     const word = 'x'.repeat(390_000)
     const names = ['h', 'b', 'f', 'd', 'a', 'c', 'g', 'e']
     for (const name of names) await a.create({ ...thing, name, id: name, word })
-    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const client = patientClient(engine.endpoint)
     for (const sk of ['thin', 'things#x', 'other#x'])
       await client.send(new PutItemCommand({ TableName: table, Item: attributesOf({ pk: 'things', sk }) }))
     expect((await a.list('things')).map(({ name }) => name)).toEqual(names.toSorted())

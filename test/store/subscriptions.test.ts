@@ -4,11 +4,10 @@ import { CmqError } from '../../lib/domain/errors.ts'
 import type { Subscription } from '../../lib/domain/subscription.ts'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
 import { attributesOf } from '../../lib/store/attributes.ts'
-import { connect } from '../../lib/store/connection.ts'
 import type { Subscriptions } from '../../lib/store/subscriptions.ts'
 import { processesOver } from '../functions/support/processes.ts'
 import { START, untilAsleep, type ManualClock } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { testServices } from '../support/service.ts'
 
 let engine: Awaited<ReturnType<typeof testEngine>>
@@ -111,7 +110,7 @@ describe('given a subscription', () => {
       const { clock, first, tableNames } = await processes()
       const { subscriptions } = first.services
       await answered(clock, subscriptions.create(mail))
-      await connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }).send(
+      await patientClient(engine.endpoint).send(
         new UpdateItemCommand({
           TableName: tableNames.registry,
           Key: attributesOf({ pk: 'topic#topic-1', sk: 'subscription#mail' }),

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database } from '../../lib/store/database.ts'
 import { sweep } from '../../lib/store/sweep.ts'
 import { manualClock, whilePassing } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { asker, newTables, testServices } from '../support/service.ts'
 
 let engine: Awaited<ReturnType<typeof testEngine>>
@@ -20,7 +19,7 @@ it('given messages that have expired and others, when a sweep is made, then the 
   const ask = asker(services)
   await ask('CreateQueue', { queueName: 'short', msgRetentionSeconds: 60 })
   await ask('CreateQueue', { queueName: 'long' })
-  const db = database(connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }), clock)
+  const db = database(patientClient(engine.endpoint), clock)
   const sweepAll = async () => {
     const signal = new AbortController().signal
     const tables = [tableNames.registry, tableNames.messages, tableNames.bodies]

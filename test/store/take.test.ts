@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomIds } from '../../lib/domain/ids.ts'
 import { ANSWER_ROOM, givenBack, lease, newMessage, type LeasedMessage } from '../../lib/domain/message.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database } from '../../lib/store/database.ts'
 import { newShards } from '../../lib/store/shards.ts'
 import { lane } from '../../lib/store/lane.ts'
@@ -9,7 +8,7 @@ import { keyOf, placed } from '../../lib/store/message-item.ts'
 import { metered, noUsage } from '../../lib/store/meter.ts'
 import { taker, type Take } from '../../lib/store/take.ts'
 import { manualClock } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { newTables } from '../support/service.ts'
 
 let engine: Awaited<ReturnType<typeof testEngine>>
@@ -23,7 +22,7 @@ async function given(crowded = 50_000) {
   const clock = manualClock()
   const ids = randomIds()
   const { messages } = await newTables(engine.endpoint)
-  const theLane = lane(database(connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }), clock), messages, clock)
+  const theLane = lane(database(patientClient(engine.endpoint), clock), messages, clock)
   const partition = 'lane-x#0'
   const put = async (count: number, ago = 0) => {
     const at = clock.now() - ago

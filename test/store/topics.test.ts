@@ -4,9 +4,8 @@ import { CmqError } from '../../lib/domain/errors.ts'
 import type { Topic } from '../../lib/domain/topic.ts'
 import { ONLY_ACCOUNT } from '../../lib/names.ts'
 import { attributesOf } from '../../lib/store/attributes.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { START } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { processesOver } from '../functions/support/processes.ts'
 
 let engine: Awaited<ReturnType<typeof testEngine>>
@@ -59,7 +58,7 @@ describe('given a topic', () => {
   it('when its record says what no version of ours writes, then that is an error and no answer', async () => {
     const { first, tableNames } = await processes()
     await first.services.topics.create(topic)
-    await connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 }).send(
+    await patientClient(engine.endpoint).send(
       new UpdateItemCommand({
         TableName: tableNames.registry,
         Key: attributesOf({ pk: `account#${ONLY_ACCOUNT}`, sk: 'topic#news' }),

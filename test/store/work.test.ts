@@ -1,10 +1,9 @@
 import { GetItemCommand, type AttributeValue } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connect } from '../../lib/store/connection.ts'
 import { database } from '../../lib/store/database.ts'
 import { workList, type Work, type WorkLease, type WorkList } from '../../lib/store/work.ts'
 import { during, manualClock, whilePassing, type ManualClock } from '../support/clock.ts'
-import { testEngine } from '../support/engine.ts'
+import { patientClient, testEngine } from '../support/engine.ts'
 import { countCalls, faultsOf, injectFaults, type Fault, type SeenCall } from '../support/faults.ts'
 import { newTables } from '../support/service.ts'
 
@@ -44,9 +43,9 @@ async function given(options: Options = {}): Promise<Setting> {
   const clock = manualClock()
   clock.set(clock.now() + 137)
   const table = (await newTables(engine.endpoint)).registry
-  const raw = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+  const raw = patientClient(engine.endpoint)
   const another = ({ isAlone = false, decide = () => undefined }: Options = {}) => {
-    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const client = patientClient(engine.endpoint)
     injectFaults(client, decide)
     const calls = countCalls(client)
     client.middlewareStack.add((next) => (args) => during(next(args)), { step: 'initialize', name: 'during' })

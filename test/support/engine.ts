@@ -1,4 +1,6 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { type EngineKind, installedKinds, startEngine } from '../../lib/local/engine.ts'
+import { connect } from '../../lib/store/connection.ts'
 
 /** An empty DynamoDB in memory for one test file: start it in `beforeAll`, stop it in `afterAll`. */
 export async function testEngine(
@@ -12,3 +14,6 @@ export async function testEngine(
 export function engineKinds(): EngineKind[] {
   return [...installedKinds()]
 }
+
+/** A client of an engine, which may take its time on a busy machine: nothing is to fail by that. */
+export const patientClient = (endpoint: string): DynamoDBClient => connect({ endpoint, attemptTimeout: 20_000 })

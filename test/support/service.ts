@@ -4,8 +4,8 @@ import { readSettings, type Settings } from '../../functions/settings.ts'
 import { createServices, type Services } from '../../functions/services.ts'
 import type { Ids } from '../../lib/domain/ids.ts'
 import type { Clock } from '../../lib/domain/time.ts'
+import { patientClient } from './engine.ts'
 import { onlyKey } from './only-key.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { createTables } from '../../lib/store/create-tables.ts'
 import type { Start } from '../../lib/starts.ts'
 import type { Keys } from '../../lib/store/known-keys.ts'
@@ -25,11 +25,11 @@ export async function newTables(endpoint: string): Promise<Readonly<Record<Table
     deliveries: `deliveries-${suffix}`,
     bodies: `bodies-${suffix}`,
   }
-  await createTables(connect({ endpoint, attemptTimeout: 20_000 }), names)
+  await createTables(patientClient(endpoint), names)
   return names
 }
 
-export type Client = ReturnType<typeof connect>
+export type Client = ReturnType<typeof patientClient>
 
 export interface ServiceOptions {
   readonly endpoint: string
@@ -57,7 +57,7 @@ export async function testServices({
   prepare,
   ...rest
 }: ServiceOptions): Promise<Services> {
-  const client = connect({ endpoint, attemptTimeout: 20_000 })
+  const client = patientClient(endpoint)
   prepare?.(client)
   client.middlewareStack.add((next) => (args) => during(next(args)), { step: 'initialize', name: 'during' })
   return createServices({

@@ -4,10 +4,10 @@ import type { Services } from '../../functions/services.ts'
 import { createWorker, type Worker } from '../../functions/worker.ts'
 import type { Clock } from '../../lib/domain/time.ts'
 import { createTables } from '../../lib/store/create-tables.ts'
-import { connect } from '../../lib/store/connection.ts'
 import { database } from '../../lib/store/database.ts'
 import { keyStore, type KeyStore } from '../../lib/store/keys.ts'
 import { knownKeys, type Keys } from '../../lib/store/known-keys.ts'
+import { patientClient } from '../support/engine.ts'
 import type { Item } from '../support/memory-engine/expressions.ts'
 import { originFrom } from '../../lib/first-pair.ts'
 import { scheduledWakeUps, timedWakeUps } from '../../lib/wake-ups.ts'
@@ -203,7 +203,7 @@ export async function newWorld({ seed, profile, history, endpoint, sabotage }: W
   const nothingWaits = async () => (await isIdle()) && !(await scanned(tableNames.registry)).some(isAgingMark)
 
   const sites = web(clock, history, () => isArmed)
-  const eyes = prepared(connect({ endpoint: endpoint ?? NOWHERE, attemptTimeout: 20_000 }))
+  const eyes = prepared(patientClient(endpoint ?? NOWHERE))
   const onlooker = keyStore(database(eyes, clock), tableNames.registry, { clock, ids: idsOf(), origin })
   const secrets = clientSecrets(seed, clock, onlooker)
   await createTables(eyes, tableNames)

@@ -4,8 +4,7 @@ import { logger } from '../../../functions/logger.ts'
 import { handler } from '../../../functions/scheduled/release-delayed.ts'
 import type { Topic } from '../../../lib/domain/topic.ts'
 import { ONLY_ACCOUNT } from '../../../lib/names.ts'
-import { connect } from '../../../lib/store/connection.ts'
-import { testEngine } from '../../support/engine.ts'
+import { patientClient, testEngine } from '../../support/engine.ts'
 import { injectFaults, type Fault, type SeenCall } from '../../support/faults.ts'
 import { newWorld, type World, type WorldOptions } from '../../support/worker.ts'
 
@@ -203,7 +202,7 @@ describe('given a large body that is missing', () => {
     await world.subscribe()
     const { msgId } = await world.publish('x'.repeat(5_000), { delaySeconds: 5 })
     await world.publish('small', { delaySeconds: 5 })
-    const client = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    const client = patientClient(engine.endpoint)
     const { Items = [] } = await client.send(new ScanCommand({ TableName: world.tableNames.bodies }))
     for (const { pk, sk } of Items)
       if (pk && sk) await client.send(new DeleteItemCommand({ TableName: world.tableNames.bodies, Key: { pk, sk } }))

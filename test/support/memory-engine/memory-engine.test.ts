@@ -14,7 +14,7 @@ import {
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connect } from '../../../lib/store/connection.ts'
-import { engineKinds, testEngine } from '../engine.ts'
+import { engineKinds, patientClient, testEngine } from '../engine.ts'
 import type { Client } from '../service.ts'
 import { memoryEngine } from './engine.ts'
 
@@ -253,7 +253,7 @@ describe.each(engineKinds())('given %s and the engine in memory', (kind) => {
   let real: Client
   beforeAll(async () => {
     engine = await testEngine(kind)
-    real = connect({ endpoint: engine.endpoint, attemptTimeout: 20_000 })
+    real = patientClient(engine.endpoint)
   })
   afterAll(async () => {
     real.destroy()

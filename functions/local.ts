@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { CmqError } from '../lib/domain/errors.ts'
 import { isSecretId, lasting } from '../lib/domain/key.ts'
 import { originFrom, type Origin } from '../lib/first-pair.ts'
+import { askedToEnd } from '../lib/local/asked-to-end.ts'
 import { ownDirectory } from '../lib/local/data-directory.ts'
 import { startEngine } from '../lib/local/engine.ts'
 import { tellOfFullDisk } from '../lib/local/full-disk.ts'
@@ -36,9 +37,6 @@ const ATTEMPT_TIMEOUT = 10_000
 const FIRST_ANSWER_TIMEOUT = 5_000
 
 const SWEEP_EVERY = 60_000
-
-/** Two signals within as many milliseconds are one: npm passes on the Ctrl-C that the terminal sent to all. */
-const SAME_SIGNAL = 500
 
 /** What runs, in the order of its start: it ends in reverse. */
 type Parts = { end(): Promise<void> }[]
@@ -186,19 +184,13 @@ function settingsOf(environment: NodeJS.ProcessEnv): Settings {
   }
 }
 
-/** Ends everything, once; whoever asks again later does not want to wait. Aborted as soon as the end has begun. */
-function endOnSignal(end: () => Promise<void>): AbortSignal {
-  const ending = new AbortController()
-  let askedAt = 0
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)
-    process.on(signal, () => {
-      if (ending.signal.aborted) return performance.now() - askedAt > SAME_SIGNAL ? process.exit(1) : undefined
-      askedAt = performance.now()
-      ending.abort()
-      end().then(() => process.exit(0), fail)
-    })
-  return ending.signal
-}
+/** Ends everything, once. Aborted as soon as the end has begun. */
+const endOnSignal = (end: () => Promise<void>): AbortSignal =>
+  askedToEnd(
+    ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'],
+    () => void end().then(() => process.exit(0), fail),
+    () => process.exit(1),
+  )
 
 /** What the user can mend is one line; what we must mend comes with its stack. */
 function fail(error: unknown): never {

@@ -1,23 +1,22 @@
+import { once } from 'node:events'
 import { constants } from 'node:os'
+import { askedToEnd } from '../../lib/local/asked-to-end.ts'
 
-/** Two signals within as many milliseconds are one: npm passes on the Ctrl-C that the terminal sent to all. */
-const SAME_SIGNAL = 500
+const codeOf = (name: keyof typeof constants.signals): number => 128 + constants.signals[name]
 
-/**
- * Aborted by the first Ctrl-C or its like, whose exit code is then ours, unless something fails. Whoever asks again later
- * does not want to wait.
- */
-export function untilInterrupted(): AbortSignal {
-  const interruption = new AbortController()
-  let askedAt = 0
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(name, () => {
-      const code = 128 + constants.signals[name]
-      if (interruption.signal.aborted) return performance.now() - askedAt > SAME_SIGNAL ? process.exit(code) : undefined
-      askedAt = performance.now()
-      process.exitCode ??= code
+/** Aborted by the first Ctrl-C or its like, whose exit code is then ours, unless something fails. */
+export const untilInterrupted = (): AbortSignal =>
+  askedToEnd(
+    ['SIGINT', 'SIGTERM', 'SIGHUP'],
+    (name) => {
+      process.exitCode ??= codeOf(name)
       console.error('ending; once more ends at once')
-      interruption.abort()
-    })
-  return interruption.signal
+    },
+    (name) => process.exit(codeOf(name)),
+  )
+
+/** Fails once it is aborted. */
+export async function failing(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort')
+  throw signal.reason
 }

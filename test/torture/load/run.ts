@@ -1,10 +1,10 @@
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { endServers, startServer } from '../../support/local-server.ts'
 import type { Answer } from '../../support/service.ts'
+import { failing } from '../interruption.ts'
 import { newClient, type Client } from '../processes/client.ts'
 import { hesitant, opened, silent, slowReader, slowWriter, type Connection, type Habit } from './connections.ts'
 import { POLL_SECONDS, type LoadOutcome, type Poll } from './outcome.ts'
@@ -38,12 +38,6 @@ export async function loadServer(interrupted: AbortSignal): Promise<LoadOutcome>
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
     process.off('exit', abandon)
   }
-}
-
-/** Fails once it is aborted. */
-async function failing(signal: AbortSignal): Promise<never> {
-  if (!signal.aborted) await once(signal, 'abort')
-  throw signal.reason
 }
 
 async function course(port: number, pid: number, open: Connection[]): Promise<LoadOutcome> {

@@ -1,7 +1,7 @@
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { randomOf } from '../../support/random.ts'
 import { mountDisk } from '../../support/small-disk.ts'
+import { failing } from '../interruption.ts'
 import { drain, makeQueue, work } from './clients.ts'
 import { diskHarms } from './disk-harms.ts'
 import { processHarms, turnsOf, type Harms } from './harms.ts'
@@ -50,12 +50,6 @@ async function torture(
     over.abort()
     await stage.close()
   }
-}
-
-/** Fails once it is aborted. */
-async function failing(signal: AbortSignal): Promise<never> {
-  if (!signal.aborted) await once(signal, 'abort')
-  throw signal.reason
 }
 
 async function course(

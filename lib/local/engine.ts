@@ -242,7 +242,7 @@ function hasJava(): boolean {
  * A port that is free now. It lies below the ports that systems give to outgoing connections: from among those, a
  * connection may take it before the engine does, or even connect to itself and pass for an engine that answers.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(20_000, 32_000)
     if (await isFree(port)) return port

@@ -1,13 +1,12 @@
 import { spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { Agent, request } from 'node:https'
-import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../../lib/local/engine.ts'
 import { certificate } from './certificate.ts'
 
 /** An AWS account on this machine, by the emulator ministack. It listens on 127.0.0.1 alone, and enforces IAM. */
@@ -124,19 +123,3 @@ export async function emulatedCloud(python: string, directory: string, signal: A
 
 /** Lambda runs the first `node` that it finds: this project's. */
 const pathOf = (path = '') => [fileURLToPath(new URL('../../node_modules/.bin', import.meta.url)), path].join(delimiter)
-
-/** A port that is free now, and below those that systems give out: the emulator takes it seconds later. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(10_000, 20_000)
-    if (await isFree(port)) return port
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((tell, refuse) => {
-    const server = createServer()
-    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? tell(false) : refuse(error)))
-    server.listen(port, '127.0.0.1', () => server.close(() => tell(true)))
-  })
-}

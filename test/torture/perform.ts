@@ -93,13 +93,15 @@ function parametersOf(
   given: readonly string[],
   now: number,
 ): Parameters {
-  const [one] = given.length === 1 && op.isSingle ? given : []
+  /** By the action for one where it may be, else by that for a list. */
+  const listed = (action: string, name: string): Parameters => {
+    const [one] = given.length === 1 && op.isSingle ? given : []
+    return one === undefined ? { Action: `Batch${action}`, ...listOf(name, given) } : { Action: action, [name]: one }
+  }
   switch (op.kind) {
     case 'send':
       return {
-        ...(one === undefined
-          ? { Action: 'BatchSendMessage', ...listOf('msgBody', given) }
-          : { Action: 'SendMessage', msgBody: one }),
+        ...listed('SendMessage', 'msgBody'),
         queueName: op.queue,
         delaySeconds: op.delay,
       }
@@ -113,9 +115,7 @@ function parametersOf(
       }
     case 'delete':
       return {
-        ...(one === undefined
-          ? { Action: 'BatchDeleteMessage', ...listOf('receiptHandle', given) }
-          : { Action: 'DeleteMessage', receiptHandle: one }),
+        ...listed('DeleteMessage', 'receiptHandle'),
         queueName: op.queue,
       }
     case 'intrude':
@@ -143,9 +143,7 @@ function parametersOf(
       return { Action: 'SetTopicAttributes', topicName: op.topic, maxMsgSize: op.largest }
     case 'publish':
       return {
-        ...(one === undefined
-          ? { Action: 'BatchPublishMessage', ...listOf('msgBody', given) }
-          : { Action: 'PublishMessage', msgBody: one }),
+        ...listed('PublishMessage', 'msgBody'),
         topicName: op.topic,
         ...listOf('msgTag', op.tags),
         routingKey: op.routingKey,

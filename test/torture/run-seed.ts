@@ -132,7 +132,7 @@ async function lineUp(stage: Stage, queue: string, index: number): Promise<void>
 }
 
 /** Operations that nobody drew are numbered from here. */
-const CLOSING = 1_000_000
+export const CLOSING = 1_000_000
 
 function queuesOf({ program: { setUp } }: History): readonly string[] {
   return setUp.flatMap((op) => (op.kind === 'create' ? [op.queue] : []))

@@ -1,7 +1,7 @@
 import type { Call } from './history.ts'
 import type { Violation } from './judge/rows.ts'
 import { messagesIn } from './perform.ts'
-import type { Run } from './run-seed.ts'
+import { CLOSING, type Run } from './run-seed.ts'
 import { START } from '../support/clock.ts'
 
 /** A history as lines of text, for whoever looks for the cause. */
@@ -32,8 +32,7 @@ const at = (time: number): string =>
 const shown = (text: string): string => JSON.stringify(text.slice(0, 12))
 
 /** Empty looks at the end tell nothing. */
-const isTold = ({ op, answer }: Call): boolean =>
-  op.id < 1_000_000 || op.kind === 'send' || messagesIn(answer).length > 0
+const isTold = ({ op, answer }: Call): boolean => op.id < CLOSING || op.kind === 'send' || messagesIn(answer).length > 0
 
 function lineOf({ op, to, skew, outcome, code, faults, given, answer }: Call): string {
   const { id, at: _, process, kind, ...details } = op

@@ -9,3 +9,6 @@ export function callsOf(history: History, kind: Op['kind']): readonly Call[] {
   known.set(history, found)
   return found.get(kind) ?? []
 }
+
+/** Whether a call is about a queue of this name. */
+export const isOfQueue = ({ op }: Call, queue: string): boolean => 'queue' in op && op.queue === queue

@@ -1,7 +1,7 @@
 import type { Call, History } from '../history.ts'
 import { START } from '../../support/clock.ts'
 import { GRAVEYARD } from '../program.ts'
-import { callsOf } from './calls.ts'
+import { callsOf, isOfQueue } from './calls.ts'
 import { nameOf, type Ledger, type Message } from './ledger.ts'
 import { violation, type Violation } from './rows.ts'
 import { CACHED, latestOf, type Settings } from './settings.ts'
@@ -10,11 +10,13 @@ import { CACHED, latestOf, type Settings } from './settings.ts'
 export const buried = ({ messages }: Ledger): ReadonlyMap<string, Message> =>
   new Map(messages.flatMap((message) => (message.queue === GRAVEYARD ? [[message.msgId, message]] : [])))
 
-/** Calls that may have had dead letters of the queue go to their own. */
+/** Calls that may have changed where dead letters of the queue go. */
+const bindingsOf = (history: History, queue: string): readonly Call[] =>
+  callsOf(history, 'bury').filter((call) => isOfQueue(call, queue) && call.outcome !== 'refused')
+
+/** Those of them that may have had it go to their own. */
 const burialsOf = (history: History, queue: string): readonly Call[] =>
-  callsOf(history, 'bury').filter(
-    ({ op, outcome }) => op.kind === 'bury' && op.queue === queue && op.settings && outcome !== 'refused',
-  )
+  bindingsOf(history, queue).filter(({ op }) => op.kind === 'bury' && op.settings)
 
 /** Whether messages of the queue may have died. */
 export const mayDie = (history: History, queue: string): boolean => burialsOf(history, queue).length > 0
@@ -55,9 +57,7 @@ const leastCount = ({ op }: Call): number =>
  */
 export function checkOverdue({ history, apart }: Ledger, { mayBeGone }: Settings, life: Message): readonly Violation[] {
   const { queue, receipts } = life
-  const bindings = callsOf(history, 'bury').filter(
-    ({ op, outcome }) => op.kind === 'bury' && op.queue === queue && outcome !== 'refused',
-  )
+  const bindings = bindingsOf(history, queue)
   if (bindings.length === 0) return []
   return receipts.flatMap((receipt) => {
     const last = receipts.find(({ message }) => message.dequeueCount === receipt.message.dequeueCount - 1)

@@ -2,6 +2,7 @@ import type { Call, History } from '../history.ts'
 import { idsIn, messagesIn, type ReceivedMessage } from '../perform.ts'
 import { isCalm } from '../profile.ts'
 import { bodyOf } from '../program.ts'
+import { isOfQueue } from './calls.ts'
 
 /** The history of messages, put in order. */
 export interface Ledger {
@@ -91,7 +92,7 @@ export function ledgerOf(history: History): Ledger {
       const receipt = receipts.get(handle)
       if (!receipt) continue
       const deletion = { call, receipt, outcome: fateOf(call, handle) }
-      if (isOf(receipt, op.queue)) messageOf(op.queue, receipt.message.msgId).deletions.push(deletion)
+      if (isOfQueue(receipt.call, op.queue)) messageOf(op.queue, receipt.message.msgId).deletions.push(deletion)
       else strayed.push(deletion)
     }
   }
@@ -120,8 +121,6 @@ export function ledgerOf(history: History): Ledger {
     },
   }
 }
-
-const isOf = ({ call: { op } }: Receipt, queue: string): boolean => 'queue' in op && op.queue === queue
 
 /**
  * What became of one handle of a batch. A repeated deletion that finds nothing after the lease has run out is refused,

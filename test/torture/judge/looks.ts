@@ -1,7 +1,7 @@
 import type { Call } from '../history.ts'
 import { LONGEST_STANDSTILL } from '../life.ts'
 import { messagesIn } from '../perform.ts'
-import { callsOf } from './calls.ts'
+import { callsOf, isOfQueue } from './calls.ts'
 import { hasStoodStill } from './causes.ts'
 import { mayDie } from './dead-letters.ts'
 import { nameOf, type Ledger, type Message } from './ledger.ts'
@@ -59,7 +59,7 @@ function watchOf(ledger: Ledger, queue: string): Watch | undefined {
 /** Looks that were answered, each soon after the one before, by one process, from the end of all faults on. */
 function watched({ history }: Ledger, queue: string): Watch | undefined {
   const [first, ...looks] = callsOf(history, 'receive').filter(
-    (call) => isOf(call, queue) && call.from >= history.healedAt && call.faults.length === 0,
+    (call) => isOfQueue(call, queue) && call.from >= history.healedAt && call.faults.length === 0,
   )
   if (!first) return undefined
   let last = first
@@ -69,8 +69,6 @@ function watched({ history }: Ledger, queue: string): Watch | undefined {
   }
   return { from: first.from, to: last.to }
 }
-
-const isOf = ({ op }: Call, queue: string): boolean => 'queue' in op && op.queue === queue
 
 /** Whether a look found less than it asked for, so that it has left nothing that it saw. */
 const isEmptied = ({ op, outcome, answer }: Call): boolean =>

@@ -1,6 +1,6 @@
 import type { Call, History } from '../history.ts'
 import { messagesIn } from '../perform.ts'
-import { callsOf } from './calls.ts'
+import { callsOf, isOfQueue } from './calls.ts'
 import { nameOf, type Ledger, type Message, type Receipt } from './ledger.ts'
 import { violation, type Violation } from './rows.ts'
 import type { Settings } from './settings.ts'
@@ -46,7 +46,7 @@ function lateOf({ healedAt }: History, message: Message): readonly Late[] {
 function hasOneConsumer(history: History, queue: string, those: readonly Late[]): boolean {
   const until = Math.max(...those.map(({ receipt }) => receipt.call.to))
   const receives = callsOf(history, 'receive').filter(
-    ({ op, from, to }) => 'queue' in op && op.queue === queue && to >= history.healedAt && from <= until,
+    (call) => isOfQueue(call, queue) && call.to >= history.healedAt && call.from <= until,
   )
   return new Set(receives.map(({ op }) => op.process)).size === 1
 }

@@ -66,11 +66,9 @@ export function judgePushes(ledger: Ledger, tally: Tally, explained: Cause[]): r
 
 /** Why a delivery was made again: it was stored twice, or released twice, or what came of it was not stored. */
 function whyTwice(history: History, call: Call, arrivals: readonly Arrival[]): Cause | undefined {
-  const [first, last] = [arrivals[0]?.from ?? Infinity, arrivals.at(-1)?.from ?? Infinity]
   const between = arrivals.slice(0, -1).map((one, index) => whyForgotten(one, arrivals[index + 1]))
   return (
-    whyStoredTwice(call.faults) ??
-    firstOf(releasesOf(history, call, last), call.from, first) ??
+    whyTwoDeliveries(history, call, arrivals, arrivals.at(-1)?.from ?? Infinity) ??
     between.find((cause) => cause !== undefined) ??
     (arrivals.slice(1).some(isStale) ? 'standstills' : undefined)
   )
@@ -78,6 +76,10 @@ function whyTwice(history: History, call: Call, arrivals: readonly Arrival[]): C
 
 /** A body of at most so many bytes is never read before it is posted. */
 const SHORT = 256
+
+/** Why there may be two deliveries of what a call published: it was stored twice, or released twice until then. */
+const whyTwoDeliveries = (history: History, call: Call, [first]: readonly Arrival[], until: number) =>
+  whyStoredTwice(call.faults) ?? firstOf(releasesOf(history, call, until), call.from, first?.from ?? Infinity)
 
 /**
  * Whether the run of an attempt stood still when it had decided on it: it may have made it under a lease that was another's
@@ -149,9 +151,7 @@ function checkTries(ledger: Ledger, tries: Tries): Violation[] {
   const { history, isCalm, apart } = ledger
   const { one, call, arrivals, atWeb, what } = tries
   // What was stored twice is tried from the beginning once more.
-  const first = arrivals[0]?.from ?? Infinity
-  const isTwice = whyStoredTwice(call.faults) ?? firstOf(releasesOf(history, call, Infinity), call.from, first)
-  if (isTwice) return []
+  if (whyTwoDeliveries(history, call, arrivals, Infinity)) return []
   const ops = [call.op.id]
   const violations: Violation[] = []
   let retry = 0

@@ -1,4 +1,5 @@
 import { GATEWAY_PATIENCE, type Call, type History } from '../history.ts'
+import { isOfQueue } from './calls.ts'
 
 /** How long after its answer a call that nobody heard of may still have an effect, in milliseconds. */
 export const AFTERMATH = 60_000
@@ -70,11 +71,9 @@ export function settingsOf({ calls, profile }: History): Settings {
         .filter((version) => version.from <= to && version.isReplacedAt >= from)
         .map(({ value }) => value),
 
-    mayBeGone: (queue, since) =>
-      removals.some((call) => 'queue' in call.op && call.op.queue === queue && latestOf(call) + margin >= since),
+    mayBeGone: (queue, since) => removals.some((call) => isOfQueue(call, queue) && latestOf(call) + margin >= since),
 
-    deletions: (queue) =>
-      removals.filter(({ op, outcome }) => 'queue' in op && op.queue === queue && outcome === 'acknowledged'),
+    deletions: (queue) => removals.filter((call) => isOfQueue(call, queue) && call.outcome === 'acknowledged'),
   }
 }
 
